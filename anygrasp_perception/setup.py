@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+setup(
+    name="anygrasp_perception",
+    version="0.1.0",
+    description="Grasp types, camera and cloud models, grasp detection and post-processing; camera and detection nodes, detect CLI",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"anygrasp_perception": ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/anygrasp_perception"]),
+        ("share/anygrasp_perception", ["package.xml"]),
+    ],
+    python_requires=">=3.10",
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "camera = anygrasp_perception.nodes.camera:main",
+            "grasp_detection = anygrasp_perception.nodes.grasp_detection:main",
+            "detect = anygrasp_perception.cli:main",
+        ]
+    },
+)

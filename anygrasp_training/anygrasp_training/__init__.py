@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Procedural objects with physics, for simulation and for training data."""

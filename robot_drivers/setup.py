@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+from setuptools import find_packages, setup
+
+setup(
+    name="robot_drivers",
+    version="0.1.0",
+    description="Drivers for the UR5 and the Robotiq 2F-85, safety limits, executors and their nodes",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"robot_drivers": ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/robot_drivers"]),
+        ("share/robot_drivers", ["package.xml"]),
+    ],
+    python_requires=">=3.10",
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "bin_picking = robot_drivers.nodes.bin_picking:main",
+            "clear_bin = robot_drivers.nodes.clear_bin:main",
+        ]
+    },
+)
