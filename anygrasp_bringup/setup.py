@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 setup(
     name="anygrasp_bringup",
     version="0.1.0",
-    description="Launch files, configuration and ROS support shared by all nodes: launch runner, TF, QoS, parameters",
+    description="Launch files, configuration and the ROS support that all nodes share",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={"anygrasp_bringup": ["py.typed"]},

@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 setup(
     name="anygrasp_perception",
     version="0.1.0",
-    description="Grasp types, camera and cloud models, grasp detection and post-processing; camera and detection nodes, detect CLI",
+    description="Grasp detection from depth images: types, detectors, post-processing, nodes, CLI",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={"anygrasp_perception": ["py.typed"]},

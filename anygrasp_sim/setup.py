@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 setup(
     name="anygrasp_sim",
     version="0.1.0",
-    description="MuJoCo cells with a simulated depth camera and controllers that speak the real robots' protocols",
+    description="MuJoCo cells with a simulated depth camera and emulated robot controllers",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={"anygrasp_sim": ["py.typed"]},

@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 setup(
     name="robot_drivers",
     version="0.1.0",
-    description="Drivers for the UR5 and the Robotiq 2F-85, safety limits, executors and their nodes",
+    description="UR5 and Robotiq 2F-85 drivers, safety limits, executors and their nodes",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={"robot_drivers": ["py.typed"]},

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Launch files, configuration and ROS support shared by all nodes: launch runner, TF, QoS, parameters."""
+"""Launch files, configuration and the ROS support that all nodes share."""

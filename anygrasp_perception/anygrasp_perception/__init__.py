@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grasp types, camera and cloud models, grasp detection and post-processing; camera and detection nodes, detect CLI."""
+"""Grasp detection from depth images: types, detectors, post-processing, nodes, CLI."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MuJoCo cells with a simulated depth camera and controllers that speak the real robots' protocols."""
+"""MuJoCo cells with a simulated depth camera and emulated robot controllers."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers for the UR5 and the Robotiq 2F-85, safety limits, executors and their nodes."""
+"""UR5 and Robotiq 2F-85 drivers, safety limits, executors and their nodes."""

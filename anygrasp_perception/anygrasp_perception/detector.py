@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every grasp detector takes and gives: request, result and the `Detector` interface."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anygrasp_perception.arrays import BoolArray, Float64Array, check_vector
+from anygrasp_perception.cloud import PointCloud
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
+from anygrasp_perception.reject_reason import RejectCounts
+from anygrasp_perception.se3 import check_transform
+
+__all__ = ["DetectionRequest", "DetectionResult", "Detector"]
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionRequest:
+    """What to look for in one cloud. Raises ValueError on fields that contradict each other."""
+
+    region_min: Float64Array | None = None  # (3,) corner of the box that holds the grasp centres, metres
+    region_max: Float64Array | None = None  # (3,) opposite corner
+    T_region_camera: Float64Array = field(default_factory=lambda: np.eye(4))  # frame of the box
+    target_mask: BoolArray | None = None  # (N,) over the cloud: grasp these points; collide with all
+    approach: Float64Array | None = None  # (3,) axis of the approach cone, camera frame, any length
+    approach_cone_rad: float = np.pi  # half angle of the cone, (0, pi]
+    gripper: GripperGeometry = ROBOTIQ_2F85
+    max_grasps: int = 100
+    seed: int = 0
+    dense: bool = False  # keep near-duplicates: no non-maximum suppression
+
+    def __post_init__(self) -> None:
+        if (self.region_min is None) != (self.region_max is None):
+            raise ValueError("region_min and region_max must be given together")
+        if self.region_min is not None and self.region_max is not None:
+            lower = check_vector(self.region_min, "region_min")
+            upper = check_vector(self.region_max, "region_max")
+            if (lower > upper).any():
+                raise ValueError(f"region_min {lower} must not be above region_max {upper}")
+            object.__setattr__(self, "region_min", lower)
+            object.__setattr__(self, "region_max", upper)
+        object.__setattr__(self, "T_region_camera", check_transform(self.T_region_camera, "T_region_camera"))
+        if self.target_mask is not None and (
+            self.target_mask.dtype != np.bool_ or self.target_mask.ndim != 1
+        ):
+            raise ValueError(
+                f"target_mask must be (N,) bool, got {self.target_mask.shape} {self.target_mask.dtype}"
+            )
+        if self.approach is not None:
+            approach = check_vector(self.approach, "approach")
+            if np.linalg.norm(approach) < 1e-9:
+                raise ValueError("approach must not be zero")
+            object.__setattr__(self, "approach", approach)
+        if not 0.0 < self.approach_cone_rad <= np.pi:
+            raise ValueError(f"approach_cone_rad must be in (0, pi], got {self.approach_cone_rad}")
+        if self.max_grasps < 1:
+            raise ValueError(f"max_grasps must be at least 1, got {self.max_grasps}")
+
+    def for_points(self, selection: NDArray[Any]) -> DetectionRequest:
+        """Return the request for a cloud cropped by `selection` (mask or indices): its mask cropped alike."""
+        if self.target_mask is None:
+            return self
+        return dataclasses.replace(self, target_mask=self.target_mask[selection])
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionResult:
+    """Grasps of one cloud; `rejected.total + len(grasps) == candidates`."""
+
+    grasps: GraspGroup  # camera frame, best first
+    candidates: int  # examined before any was dropped
+    rejected: RejectCounts
+    durations_s: dict[str, float]  # wall time by stage
+    detector: str  # name of the detector
+
+
+class Detector(Protocol):
+    """Finds grasps in a cloud in the camera's optical frame."""
+
+    name: str
+
+    def detect(self, cloud: PointCloud, request: DetectionRequest) -> DetectionResult:
+        """Return grasps in the cloud's frame; deterministic for one request.
+
+        Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
+        """
+        ...

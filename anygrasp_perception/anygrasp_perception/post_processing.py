@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a detector's candidates to ranked, collision-free, centred grasps; shared by all detectors.
+
+Every candidate that is dropped is counted under one reason, the first that applies.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from anygrasp_perception.arrays import BoolArray
+from anygrasp_perception.centring import DEFAULT_MARGIN_M, centre_grasps, closing_region_points
+from anygrasp_perception.collision import CollisionConfig, detect_collisions
+from anygrasp_perception.detector import DetectionRequest
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.nms import grasp_nms
+from anygrasp_perception.point_grid import PointGrid
+from anygrasp_perception.reject_reason import RejectCounts, RejectReason
+
+__all__ = ["PostProcessingConfig", "post_process"]
+
+
+@dataclass(frozen=True)
+class PostProcessingConfig:
+    """Limits of the pipeline (paper IV-D). Raises ValueError on values out of range."""
+
+    top_n: int = 100  # best candidates that are checked for collision; more when the request wants more
+    collision: CollisionConfig = field(default_factory=CollisionConfig)
+    centring_margin_m: float = DEFAULT_MARGIN_M  # free space left of each finger before it closes
+    target_share: float = 0.5  # of the points between the fingers that must lie on a requested target
+    nms_translation_m: float = 0.03
+    nms_angle_rad: float = math.radians(30.0)
+
+    def __post_init__(self) -> None:
+        if self.top_n < 1:
+            raise ValueError(f"PostProcessingConfig.top_n must be at least 1, got {self.top_n}")
+        if not 0.0 < self.target_share <= 1.0:
+            raise ValueError(f"PostProcessingConfig.target_share must be in (0, 1], got {self.target_share}")
+        for name in ("centring_margin_m", "nms_translation_m", "nms_angle_rad"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"PostProcessingConfig.{name} must be >= 0, got {getattr(self, name)}")
+
+
+def post_process(
+    group: GraspGroup,
+    points: ArrayLike | PointGrid,
+    request: DetectionRequest,
+    config: PostProcessingConfig = PostProcessingConfig(),
+) -> tuple[GraspGroup, RejectCounts, dict[str, float]]:
+    """Turn candidates into grasps to execute: best first, free of collision, centred (paper IV-D).
+
+    What the request rules out goes first, so that the best `top_n` are grasps the caller can use; then
+    collision, centring, region once more, non-maximum suppression, rank. A grasp whose centred pose
+    would collide keeps the pose it had, which does not.
+
+    `group` and `points` (P, 3) in the camera frame, metres; `request.target_mask` (P,) over the points.
+    Returns the grasps, the counts of the dropped by reason (`len(grasps) + counts.total` is
+    `len(group)`) and the wall time in seconds by stage.
+    Raises ValueError on an empty cloud, NaN points, or a mask of another length.
+    """
+    candidates = _Candidates(group)
+    with candidates.stage("grid"):
+        scene = PointGrid.of(points)
+    if request.target_mask is not None and len(request.target_mask) != len(scene):
+        raise ValueError(
+            f"target_mask has {len(request.target_mask)} entries for {len(scene)} points; "
+            "crop it with the cloud (DetectionRequest.for_points)"
+        )
+    with candidates.stage("request"):
+        _apply_request(candidates, scene, request, config)
+        candidates.keep_best(max(config.top_n, request.max_grasps))
+    with candidates.stage("collision"):
+        _reject_collisions(candidates, scene, request, config)
+    with candidates.stage("centring"):
+        _centre(candidates, scene, request, config)
+        _apply_region(candidates, request)
+    with candidates.stage("suppression"):
+        if not request.dense:
+            duplicate = np.ones(len(candidates.group), dtype=bool)
+            duplicate[grasp_nms(candidates.group, config.nms_translation_m, config.nms_angle_rad)] = False
+            candidates.drop((duplicate, RejectReason.DUPLICATE))
+        candidates.keep_best(request.max_grasps)
+    return candidates.group, candidates.rejected, candidates.durations_s
+
+
+class _Candidates:
+    """The grasps still in the running, and the account of the others."""
+
+    def __init__(self, group: GraspGroup) -> None:
+        self.group = group
+        self.rejected = RejectCounts()
+        self.durations_s: dict[str, float] = {}
+
+    def drop(self, *masks: tuple[BoolArray, RejectReason]) -> None:
+        """Drop the masked grasps, each counted under the first reason that applies to it."""
+        keep = np.ones(len(self.group), dtype=bool)
+        for mask, reason in masks:
+            self.rejected.add(reason, int(np.count_nonzero(mask & keep)))
+            keep &= ~mask
+        self.group = self.group[keep]
+
+    def keep_best(self, count: int) -> None:
+        self.rejected.add(RejectReason.RANKED_OUT, max(0, len(self.group) - count))
+        self.group = self.group.top(count)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.durations_s[name] = time.perf_counter() - start
+
+
+def _apply_request(
+    candidates: _Candidates, scene: PointGrid, request: DetectionRequest, config: PostProcessingConfig
+) -> None:
+    _apply_region(candidates, request)
+    if request.approach is not None:
+        inside = candidates.group.approach_in_cone_mask(request.approach, request.approach_cone_rad)
+        candidates.drop((~inside, RejectReason.APPROACH_DIRECTION))
+    if request.target_mask is not None:
+        between = closing_region_points(candidates.group, scene, request.gripper)
+        on_target = between.counts(request.target_mask[between.points])
+        total = np.diff(between.bounds)
+        candidates.drop(
+            (total < config.collision.min_closing_points, RejectReason.EMPTY_CLOSING_REGION),
+            (on_target < config.target_share * total, RejectReason.OFF_TARGET),
+        )
+
+
+def _apply_region(candidates: _Candidates, request: DetectionRequest) -> None:
+    if request.region_min is not None and request.region_max is not None:
+        inside = candidates.group.in_box_mask(request.region_min, request.region_max, request.T_region_camera)
+        candidates.drop((~inside, RejectReason.OUTSIDE_REGION))
+
+
+def _reject_collisions(
+    candidates: _Candidates, scene: PointGrid, request: DetectionRequest, config: PostProcessingConfig
+) -> None:
+    wanted = candidates.group.widths
+    candidates.group = candidates.group.replace(widths=request.gripper.clamp_width(wanted))
+    check = detect_collisions(candidates.group, scene, request.gripper, config.collision)
+    candidates.drop(
+        (check.colliding & (wanted > request.gripper.max_width_m), RejectReason.TOO_WIDE),
+        (check.colliding, RejectReason.COLLISION),
+        (check.empty_closing, RejectReason.EMPTY_CLOSING_REGION),
+    )
+
+
+def _centre(
+    candidates: _Candidates, scene: PointGrid, request: DetectionRequest, config: PostProcessingConfig
+) -> None:
+    group = candidates.group
+    centred = centre_grasps(group, scene, request.gripper, config.centring_margin_m).grasps
+    collides = detect_collisions(centred, scene, request.gripper, config.collision).colliding
+    candidates.group = group.replace(
+        translations=np.where(collides[:, None], group.translations, centred.translations),
+        widths=np.where(collides, group.widths, centred.widths),
+    )
