@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every RGB-D camera gives: aligned colour and depth with intrinsics and a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..camera import CameraIntrinsics
+
+__all__ = ["CameraError", "CameraSample", "EndOfRecording", "RgbdCamera"]
+
+
+class CameraError(RuntimeError):
+    """The camera is missing, lost, or gave no image in time."""
+
+
+class EndOfRecording(CameraError):
+    """A recording has been played to its end."""
+
+
+@dataclass(frozen=True, eq=False)
+class CameraSample:
+    """One pair of images; depth is aligned to colour and shares its intrinsics."""
+
+    color: npt.NDArray[np.uint8]  # (H, W, 3) RGB
+    depth_mm: npt.NDArray[np.uint16]  # (H, W) millimetres, 0 where invalid
+    intrinsics: CameraIntrinsics
+
+
+class RgbdCamera(Protocol):
+    """An RGB-D source; used as a context manager, which starts and stops it."""
+
+    def __enter__(self) -> RgbdCamera: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def read(self, timeout_s: float) -> CameraSample:
+        """Next sample.
+
+        Raises:
+            CameraError: nothing came within `timeout_s`, or the camera was lost.
+            EndOfRecording: a recording is over.
+        """
+        ...
