@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bin picking: camera, grasp detection and executor; with `sim:=true` the simulated cell as well."""
+
+import os
+
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    GroupAction,
+    IncludeLaunchDescription,
+    RegisterEventHandler,
+)
+from launch.conditions import IfCondition, UnlessCondition
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, ThisLaunchFileDir
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+
+def generate_launch_description():
+    sim = LaunchConfiguration("sim")
+    namespace = LaunchConfiguration("namespace")
+    params_file = LaunchConfiguration("params_file")
+    use_sim_time = {"use_sim_time": ParameterValue(sim, value_type=bool)}
+
+    def integer(name):
+        return ParameterValue(LaunchConfiguration(name), value_type=int)
+
+    def boolean(name):
+        return ParameterValue(LaunchConfiguration(name), value_type=bool)
+
+    def string(name):
+        return ParameterValue(LaunchConfiguration(name), value_type=str)
+
+    clear_bin = Node(
+        package="robot_drivers",
+        executable="clear_bin",
+        namespace=namespace,
+        output="screen",
+        parameters=[
+            params_file,
+            use_sim_time,
+            {
+                "report": string("report"),
+                "contact_sheet": string("contact_sheet"),
+                "max_attempts": integer("max_attempts"),
+                "ground_truth": boolean("sim"),
+                "seed": integer("seed"),
+            },
+        ],
+        condition=IfCondition(LaunchConfiguration("auto_start")),
+    )
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("sim", default_value="true", description="run the simulated cell"),
+            DeclareLaunchArgument(
+                "params_file",
+                default_value=os.path.join(HERE, "..", "config", "bin_picking.yaml"),
+                description="parameters of all nodes",
+            ),
+            DeclareLaunchArgument(
+                "namespace", default_value="anygrasp", description="namespace of all nodes"
+            ),
+            DeclareLaunchArgument("rviz", default_value="false", description="open rviz"),
+            DeclareLaunchArgument("robot_ip", default_value="127.0.0.1", description="UR controller"),
+            DeclareLaunchArgument(
+                "objects", default_value="8", description="how many objects the cell drops"
+            ),
+            DeclareLaunchArgument("seed", default_value="0", description="seed of the cell and the detector"),
+            DeclareLaunchArgument("viewer", default_value="false", description="show the cell in a window"),
+            DeclareLaunchArgument("auto_start", default_value="true", description="clear the bin at once"),
+            DeclareLaunchArgument("max_attempts", default_value="0", description="attempts; 0: no limit"),
+            DeclareLaunchArgument("report", default_value="", description="JSON file for the report"),
+            DeclareLaunchArgument("contact_sheet", default_value="", description="PNG file for the picks"),
+            GroupAction(
+                [
+                    Node(
+                        package="anygrasp_sim",
+                        executable="cell",
+                        namespace=namespace,
+                        output="screen",
+                        parameters=[
+                            params_file,
+                            {
+                                "cell.object_count": integer("objects"),
+                                "cell.seed": integer("seed"),
+                                "viewer": boolean("viewer"),
+                                "controller_host": string("robot_ip"),
+                            },
+                        ],
+                    )
+                ],
+                condition=IfCondition(sim),
+            ),
+            Node(
+                package="anygrasp_perception",
+                executable="camera",
+                output="screen",
+                parameters=[params_file],
+                condition=UnlessCondition(sim),
+            ),
+            Node(
+                package="robot_drivers",
+                executable="bin_picking",
+                namespace=namespace,
+                output="screen",
+                parameters=[
+                    params_file,
+                    use_sim_time,
+                    {"arm.robot_ip": string("robot_ip"), "gripper.robot_ip": string("robot_ip")},
+                ],
+            ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(
+                    PathJoinSubstitution([ThisLaunchFileDir(), "detection.launch.py"])
+                ),
+                launch_arguments={
+                    "camera": "false",
+                    "use_sim_time": sim,
+                    "params_file": params_file,
+                    "namespace": namespace,
+                    "rviz": LaunchConfiguration("rviz"),
+                    "seed": LaunchConfiguration("seed"),
+                }.items(),
+            ),
+            clear_bin,
+            RegisterEventHandler(
+                OnProcessExit(
+                    target_action=clear_bin, on_exit=[EmitEvent(event=Shutdown(reason="bin cleared"))]
+                )
+            ),
+        ]
+    )

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grasp detection on a depth camera: publishes grasps, markers and diagnostics, moves nothing."""
+
+import os
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+
+def generate_launch_description():
+    namespace = LaunchConfiguration("namespace")
+    params_file = LaunchConfiguration("params_file")
+
+    def string(name):
+        return ParameterValue(LaunchConfiguration(name), value_type=str)
+
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                "params_file",
+                default_value=os.path.join(HERE, "..", "config", "detection.yaml"),
+                description="parameters of all nodes",
+            ),
+            DeclareLaunchArgument(
+                "namespace", default_value="anygrasp", description="namespace of the detector"
+            ),
+            DeclareLaunchArgument(
+                "camera", default_value="true", description="start our camera node; false: realsense-ros runs"
+            ),
+            DeclareLaunchArgument("serial", default_value="", description="serial number of the RealSense"),
+            DeclareLaunchArgument("recording", default_value="", description=".bag or .db3 file to play"),
+            DeclareLaunchArgument("folder", default_value="", description="folder of RGB-D images to show"),
+            DeclareLaunchArgument("rviz", default_value="false", description="open rviz"),
+            DeclareLaunchArgument("seed", default_value="0", description="seed of the detector"),
+            DeclareLaunchArgument("use_sim_time", default_value="false", description="take time from /clock"),
+            Node(
+                package="anygrasp_perception",
+                executable="camera",
+                output="screen",
+                parameters=[
+                    params_file,
+                    {
+                        "folder": string("folder"),
+                        "realsense.serial": string("serial"),
+                        "realsense.recording": string("recording"),
+                    },
+                ],
+                condition=IfCondition(LaunchConfiguration("camera")),
+            ),
+            Node(
+                package="anygrasp_perception",
+                executable="grasp_detection",
+                namespace=namespace,
+                output="screen",
+                parameters=[
+                    params_file,
+                    {
+                        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
+                        "use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool),
+                    },
+                ],
+            ),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                arguments=["-d", os.path.join(HERE, "..", "config", "anygrasp.rviz")],
+                condition=IfCondition(LaunchConfiguration("rviz")),
+            ),
+        ]
+    )

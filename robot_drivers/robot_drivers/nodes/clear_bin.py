@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client of the `clear_bin` action: starts a run, tells how it goes, and writes the report."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+
+from anygrasp_bringup.dataclass_parameters import ConfigError
+from anygrasp_bringup.nodes.parameters import declare_parameters
+from anygrasp_bringup.ros_environment import apply_ros_environment
+from anygrasp_msgs.action import ClearBin
+from anygrasp_perception.ros_conversions import stamp_to_ns
+
+from ..executors.pick_record import PickRecord
+from ..report.attribution import judge_attempts
+from ..report.contact_sheet import save_contact_sheet
+from ..report.statistics import RunReport, build_report
+from ..report.table import format_table
+from ..ros_conversions import record_from_msg
+from .run_recorder import RunRecorder
+
+__all__ = ["ClearBinClient", "ClearBinConfig", "main"]
+
+
+@dataclass(frozen=True)
+class ClearBinConfig:
+    """What to run and where to write; raises ValueError on a negative number."""
+
+    max_attempts: int = 0  # stop after so many attempts; 0: until nothing is found any more
+    report: str = ""  # JSON file for the statistics; empty: none
+    contact_sheet: str = ""  # PNG file with a picture of each pick; empty: none
+    ground_truth: bool = False  # judge by the simulated cell's objects; false: by the gripper's word
+    seed: int = 0  # noted in the report
+    start_timeout_s: float = 120.0  # how long the executor and the robot may take to come up
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 0 or self.start_timeout_s <= 0:
+            raise ValueError(
+                f"max_attempts {self.max_attempts} must be at least 0, start_timeout_s "
+                f"{self.start_timeout_s} positive"
+            )
+
+
+class ClearBinClient(Node):
+    """Runs one goal; `run` is called from a thread that does not spin the node."""
+
+    def __init__(self) -> None:
+        super().__init__("clear_bin")
+        self._config = declare_parameters(self, ClearBinConfig)
+        self._recorder = RunRecorder(self)
+        self._client = ActionClient(self, ClearBin, "clear_bin")
+        self._goal_handle = None
+        self._interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """Give up waiting; the executor halts the arm by itself when it is shut down."""
+        self._interrupted.set()
+
+    def run(self) -> int:
+        """Run the goal and report; 0 when the run ended by itself, else 1."""
+        deadline_s = self._config.start_timeout_s
+        result = None
+        while result is None or result.error_code == "ROBOT_LOST":
+            if not self._client.wait_for_server(timeout_sec=deadline_s):
+                self.get_logger().error(
+                    f"no clear_bin action within {deadline_s:.0f} s: is bin_picking running?"
+                )
+                return 1
+            result = self._run_goal()
+            if result is None:
+                return 1
+            if result.error_code != "ROBOT_LOST" or result.records:
+                break
+            deadline_s -= 1.0
+            if deadline_s <= 0 or self._interrupted.wait(1.0):
+                self.get_logger().error(result.error_msg)
+                return 1
+        self._report(result)
+        return 0 if result.error_code == "" else 1
+
+    def _run_goal(self) -> ClearBin.Result | None:
+        goal = ClearBin.Goal(max_attempts=self._config.max_attempts)
+        handle = self._wait(self._client.send_goal_async(goal, feedback_callback=self._on_feedback))
+        if handle is None or not handle.accepted:
+            return None
+        answer = self._wait(handle.get_result_async())
+        return None if answer is None else answer.result
+
+    def _wait(self, future: Future):  # type: ignore[no-untyped-def]
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(0.1):
+            if self._interrupted.is_set():
+                return None
+        return future.result()
+
+    def _on_feedback(self, message: ClearBin.Impl.FeedbackMessage) -> None:
+        feedback = message.feedback
+        self._recorder.keep_image(stamp_to_ns(feedback.record.image_header.stamp))
+        if feedback.attempt_finished:
+            record = feedback.record
+            verdict = "placed" if record.placed else f"{record.error_code}: {record.error_msg}"
+            self.get_logger().info(f"attempt {record.attempt}: score {record.grasp.score:.2f}, {verdict}")
+
+    def _report(self, result: ClearBin.Result) -> None:
+        records = [record_from_msg(record) for record in result.records]
+        report, pictures = self._judge(records, result)
+        text = format_table(report)
+        self.get_logger().info(f"{len(records)} attempts in {result.duration_s:.0f} s\n\n{text}\n")
+        if result.error_msg:
+            self.get_logger().info(
+                f"end of the run: {result.error_code or 'nothing left to pick'}; {result.error_msg}"
+            )
+        if self._config.report:
+            report.save(Path(self._config.report))
+            self.get_logger().info(f"report written to {self._config.report}")
+        if self._config.contact_sheet and pictures:
+            title = f"{len(records)} picks, seed {self._config.seed}"
+            save_contact_sheet(Path(self._config.contact_sheet), pictures, title)
+            self.get_logger().info(f"pictures written to {self._config.contact_sheet}")
+
+    def _judge(self, records: Sequence[PickRecord], result: ClearBin.Result) -> tuple[RunReport, list]:  # type: ignore[type-arg]
+        history = self._recorder.history if self._config.ground_truth else []
+        pose = self._recorder.camera_pose(records[0].frame_id) if history and records else None
+        outcomes = judge_attempts(records, history if pose is not None else [], pose)
+        run = {
+            "seed": self._config.seed,
+            "empty_perceptions": result.empty_perceptions,
+            "error_code": result.error_code,
+            "error_msg": result.error_msg,
+        }
+        report = build_report(outcomes, result.duration_s, history, run)
+        return report, self._recorder.pictures(outcomes)
+
+
+def main() -> int:
+    """Entry point `clear_bin`: exit code 0 when the run ended by itself."""
+    apply_ros_environment()
+    rclpy.init()
+    try:
+        node = ClearBinClient()
+    except ConfigError as error:
+        rclpy.logging.get_logger("clear_bin").fatal(str(error))
+        rclpy.try_shutdown()
+        return 2
+    executor = MultiThreadedExecutor(2)
+    executor.add_node(node)
+    node.context.on_shutdown(node.interrupt)
+    spinner = threading.Thread(target=_spin, args=(executor,), name="spin")
+    spinner.start()
+    try:
+        return node.run()
+    except KeyboardInterrupt:
+        return 1
+    finally:
+        node.interrupt()
+        executor.shutdown()
+        spinner.join(timeout=10.0)
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _spin(executor: MultiThreadedExecutor) -> None:
+    try:
+        executor.spin()
+    except (ExternalShutdownException, KeyboardInterrupt):
+        return

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps arm and gripper connected, says how they are, and publishes the tool's transform."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from rclpy.node import Node
+
+from anygrasp_bringup.nodes.tf import TransformBroadcaster
+from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
+
+from ..arms.arm import Arm, ArmError
+from ..grippers.gripper import Gripper, GripperError
+
+__all__ = ["RobotLink"]
+
+
+class RobotLink:
+    """Connects from its own thread and tries again until it is closed; a working link is left alone."""
+
+    def __init__(
+        self, node: Node, arm: Arm, gripper: Gripper, T_tool0_tcp: np.ndarray, base_frame: str, retry_s: float
+    ) -> None:
+        """`T_tool0_tcp` (4, 4) is the tool centre point in the arm's flange frame `tool0`."""
+        self._node = node
+        self._arm = arm
+        self._gripper = gripper
+        self._T_tcp_tool0 = np.linalg.inv(T_tool0_tcp)
+        self._base_frame = base_frame
+        self._retry_s = retry_s
+        self._broadcaster = TransformBroadcaster(node)
+        self._problem: str | None = "not connected yet"
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._keep_connected, name="robot_link", daemon=True)
+        self._thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the robot cannot be used, or None."""
+        return self._problem
+
+    def report_lost(self, problem: str) -> None:
+        """Tell the link that arm or gripper was lost; it connects again."""
+        self._problem = problem
+        self._wake.set()
+
+    def publish_tool(self) -> None:
+        """Publish `base` -> `tool0` from the arm's own pose; called by a timer of the node."""
+        if self._problem is not None:
+            return
+        try:
+            T_base_tool0 = self._arm.tcp_pose() @ self._T_tcp_tool0
+        except ArmError as error:
+            self.report_lost(str(error))
+            return
+        stamp = self._node.get_clock().now().to_msg()
+        self._broadcaster.sendTransform(
+            transform_to_stamped_msg(self._base_frame, "tool0", T_base_tool0, stamp)
+        )
+
+    def close(self) -> None:
+        """Stop trying, and disconnect arm and gripper."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(timeout=10.0)
+        self._disconnect()
+
+    def _keep_connected(self) -> None:
+        logger = self._node.get_logger()
+        while not self._closing.is_set():
+            try:
+                self._disconnect()
+                self._arm.connect()
+                self._gripper.connect()
+                self._gripper.activate()
+                self._problem = None
+                logger.info("robot and gripper connected")
+            except (ArmError, GripperError) as error:
+                if str(error) != self._problem:
+                    logger.warning(f"{error}; trying again every {self._retry_s:.0f} s")
+                self._problem = str(error)
+                self._wake.wait(self._retry_s)
+                self._wake.clear()
+                continue
+            self._wake.wait()
+            self._wake.clear()
+
+    def _disconnect(self) -> None:
+        for device in (self._gripper, self._arm):
+            try:
+                device.close()
+            except (ArmError, GripperError) as error:
+                self._node.get_logger().debug(f"closing: {error}")
