@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -20,24 +17,20 @@ from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import TransformBroadcaster, TransformBuffer, TransformListener
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
-from anygrasp_msgs.action import ClearBin, Pick
-from anygrasp_perception.ros_conversions import grasp_from_msg
 
 from ..arms.arm import ArmError
 from ..arms.ur import UrArm, UrArmConfig
 from ..executors.bin_picking import BinPickingConfig, BinPickingExecutor
-from ..executors.perception import Perception, PerceptionError
+from ..executors.perception import Perception
 from ..executors.pick_errors import PickError, PickFailed
 from ..executors.pick_record import PickRecord, PickStage
 from ..grippers.robotiq_socket import RobotiqConfig, RobotiqSocketGripper
-from ..ros_conversions import record_to_msg, stamp_to_seconds
 from ..safety import SafeArm, SafetyLimits
 from .grasp_client import GraspClient, GraspClientConfig
+from .pick_actions import PickActions
 from .robot_link import RobotLink
 
 __all__ = ["BinPickingNode", "BinPickingNodeConfig", "main"]
-
-Feedback = Callable[[PickStage, PickRecord], None]
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,7 @@ class BinPickingNode(Node):
         self._config = config = declare_parameters(self, BinPickingNodeConfig)
         arm = SafeArm(UrArm(config.arm), config.limits)
         gripper = RobotiqSocketGripper(config.gripper)
-        self._feedback: Feedback = lambda stage, record: None
-        self._executor_of_picks = BinPickingExecutor(
+        self._picker = BinPickingExecutor(
             config.picking, arm, gripper, self._perceive, self._now_s, config.limits, self._on_event
         )
         self._buffer = TransformBuffer(node=self)
@@ -79,27 +71,19 @@ class BinPickingNode(Node):
             self, config.detection, self._buffer, config.base_frame, region_m, self._is_stopped
         )
         self._link = RobotLink(self, arm, gripper, config.arm.T_tool0_tcp, config.base_frame, config.retry_s)
+        self._actions = PickActions(self, self._picker, self._eyes, self._link)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
-        stops, actions = MutuallyExclusiveCallbackGroup(), ReentrantCallbackGroup()
+        stops, resets = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
         self.create_subscription(
             Bool, "emergency_stop", self._on_emergency_stop, RESULTS, callback_group=stops
         )
-        self.create_service(Trigger, "emergency_stop/reset", self._on_reset, callback_group=actions)
+        self.create_service(Trigger, "emergency_stop/reset", self._on_reset, callback_group=resets)
         self.create_timer(1.0 / config.tool_rate_hz, self._link.publish_tool)
         self.create_timer(1.0, self._publish_diagnostics)
-        options = {
-            "callback_group": actions,
-            "goal_callback": lambda goal: GoalResponse.ACCEPT,
-            "cancel_callback": self._on_cancel,
-        }
-        self._servers = [
-            ActionServer(self, ClearBin, "clear_bin", self._clear_bin, **options),
-            ActionServer(self, Pick, "pick", self._pick, **options),
-        ]
 
     def halt(self) -> None:
         """Stop the robot, which also ends a goal under way."""
-        if self._executor_of_picks.stop_reason is None:
+        if self._picker.stop_reason is None:
             self._stop(PickError.CANCELED, "the node is shutting down")
 
     def destroy_node(self) -> None:
@@ -108,76 +92,16 @@ class BinPickingNode(Node):
         self._link.close()
         super().destroy_node()
 
-    def _clear_bin(self, goal: ServerGoalHandle) -> ClearBin.Result:
-        result = ClearBin.Result()
-        problem = self._link.problem
-        if problem is not None:
-            return self._finish(goal, result, PickError.ROBOT_LOST, problem)
-
-        def feedback(stage: PickStage, record: PickRecord) -> None:
-            goal.publish_feedback(
-                ClearBin.Feedback(
-                    stage=stage.value, attempt_finished=stage is PickStage.DONE, record=record_to_msg(record)
-                )
-            )
-
-        self._executor_of_picks.clear_stop(PickError.CANCELED)
-        self._feedback = feedback
-        outcome = self._executor_of_picks.clear_bin(goal.request.max_attempts)
-        result.records = [record_to_msg(record) for record in outcome.records]
-        result.empty_perceptions = outcome.empty_perceptions
-        result.duration_s = outcome.duration_s
-        return self._finish(goal, result, outcome.error_code, outcome.error_msg or outcome.why_no_grasp)
-
-    def _pick(self, goal: ServerGoalHandle) -> Pick.Result:
-        result = Pick.Result()
-        problem = self._link.problem
-        if problem is not None:
-            return self._finish(goal, result, PickError.ROBOT_LOST, problem)
-        header = goal.request.header
-        try:
-            grasp = grasp_from_msg(goal.request.grasp)
-            perception = Perception(
-                grasps_base=grasp.transformed(self._eyes.lookup(header)),
-                grasps_image=grasp,
-                frame_id=header.frame_id,
-                stamp_s=stamp_to_seconds(header.stamp),
-            )
-        except (PerceptionError, ValueError) as error:
-            return self._finish(goal, result, PickError.TF_UNAVAILABLE, str(error))
-        self._executor_of_picks.clear_stop(PickError.CANCELED)
-        self._feedback = lambda stage, record: goal.publish_feedback(Pick.Feedback(stage=stage.value))
-        record = self._executor_of_picks.pick(perception)
-        result.record = record_to_msg(record)
-        return self._finish(goal, result, record.error_code, record.error_msg)
-
-    def _finish(self, goal: ServerGoalHandle, result, code: PickError | None, text: str):  # type: ignore[no-untyped-def]
-        result.error_code = "" if code is None else code.value
-        result.error_msg = text
-        if code is None:
-            goal.succeed()
-        elif goal.is_cancel_requested:
-            goal.canceled()
-        else:
-            goal.abort()
-        if code in (PickError.ROBOT_LOST, PickError.GRIPPER_LOST) and self._link.problem is None:
-            self._link.report_lost(text)
-        return result
-
     def _on_event(self, stage: PickStage, record: PickRecord) -> None:
         if stage is PickStage.APPROACH:
             self._publish_target(record)
-        self._feedback(stage, record)
+        self._actions.feedback(stage, record)
 
     def _publish_target(self, record: PickRecord) -> None:
         stamp = self.get_clock().now().to_msg()
         self._broadcaster.sendTransform(
             transform_to_stamped_msg(record.frame_id, "grasp_target", record.grasp.poses[0], stamp)
         )
-
-    def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
-        self._stop(PickError.CANCELED, "the goal was canceled")
-        return CancelResponse.ACCEPT
 
     def _on_emergency_stop(self, message: Bool) -> None:
         if message.data:
@@ -188,7 +112,7 @@ class BinPickingNode(Node):
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
-            response.success = self._executor_of_picks.clear_stop(PickError.EMERGENCY_STOP)
+            response.success = self._picker.clear_stop(PickError.EMERGENCY_STOP)
             response.message = "released; nothing moves before the next goal"
         except (PickFailed, ArmError) as error:
             response.success, response.message = False, str(error)
@@ -196,12 +120,12 @@ class BinPickingNode(Node):
 
     def _stop(self, reason: PickError, text: str) -> None:
         try:
-            self._executor_of_picks.stop(reason, text)
+            self._picker.stop(reason, text)
         except ArmError as error:
             self.get_logger().error(f"the arm did not take the stop: {error}")
 
     def _is_stopped(self) -> bool:
-        return self._executor_of_picks.stopped.is_set()
+        return self._picker.stopped.is_set()
 
     def _perceive(self, newer_than_s: float) -> Perception:
         return self._eyes(newer_than_s)
@@ -211,7 +135,7 @@ class BinPickingNode(Node):
 
     def _publish_diagnostics(self) -> None:
         problem = self._link.problem
-        stop = self._executor_of_picks.stop_reason
+        stop = self._picker.stop_reason
         text = problem or (f"stopped: {stop.value}" if stop is not None else "ready")
         values = {"robot_ip": self._config.arm.robot_ip}
         self._diagnostics.publish(status_message(self, "bin picking", text == "ready", text, values))
