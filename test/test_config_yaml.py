@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The YAML files in config/ hold known parameters of the right type, and robot and cell fit each other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anygrasp_bringup.config_files import load_config_file
+from anygrasp_perception.nodes.camera import T_LINK_OPTICAL, CameraNodeConfig
+from anygrasp_perception.nodes.grasp_detection import GraspDetectionConfig
+from anygrasp_perception.se3 import pose_to_transform
+from anygrasp_sim.nodes.cell import CellNodeConfig
+from robot_drivers.nodes.bin_picking import BinPickingNodeConfig
+from robot_drivers.nodes.clear_bin import ClearBinConfig
+
+CONFIG = Path(__file__).parents[1] / "config"
+NODES = {
+    "bin_picking": BinPickingNodeConfig,
+    "camera": CameraNodeConfig,
+    "cell": CellNodeConfig,
+    "clear_bin": ClearBinConfig,
+    "grasp_detection": GraspDetectionConfig,
+}
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
+def test_file_configures_known_nodes_with_known_parameters(path):
+    assert load_config_file(path, NODES)
+
+
+@pytest.fixture
+def configs():
+    return load_config_file(CONFIG / "bin_picking.yaml", NODES)
+
+
+def test_robot_and_cell_agree_on_the_tool_and_the_joints(configs):
+    cell, robot = configs["cell"].cell, configs["bin_picking"]
+    np.testing.assert_allclose(robot.arm.T_tool0_tcp, cell.T_tool0_tcp)
+    np.testing.assert_allclose(robot.picking.motion.home_joints_rad, cell.home_joints_rad)
+    np.testing.assert_allclose(robot.picking.motion.drop_joints_rad, cell.drop_joints_rad)
+
+
+def test_fingertips_close_inside_the_walls_and_above_the_floor(configs):
+    cell, target = configs["cell"].cell, configs["bin_picking"].picking.target
+    half_size = cell.plate_inner_size_m / 2
+    low, high = np.array(target.region_min_m), np.array(target.region_max_m)
+    assert np.all(low[:2] >= np.array(cell.plate_center_m) - half_size)
+    assert np.all(high[:2] <= np.array(cell.plate_center_m) + half_size)
+    assert low[2] > cell.plate_floor_m
+
+
+def test_the_mounted_camera_looks_straight_down_as_in_the_cell(configs):
+    camera, cell = configs["camera"], configs["cell"].cell
+    T_base_link = pose_to_transform(camera.mount_xyz_m, camera.mount_quat_xyzw)
+    np.testing.assert_allclose(T_base_link @ T_LINK_OPTICAL, cell.T_base_camera, atol=1e-6)
+
+
+def test_workspace_holds_the_region(configs):
+    limits, target = configs["bin_picking"].limits, configs["bin_picking"].picking.target
+    assert np.all(np.array(limits.workspace_min) <= target.region_min_m)
+    assert np.all(np.array(limits.workspace_max) >= target.region_max_m)
