@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rigid object made of coloured convex parts, with the mass properties that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import trimesh
+
+__all__ = ["Color", "ConvexPart", "ProceduralObject", "assemble"]
+
+Color = tuple[float, float, float]  # red, green, blue in [0, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class ConvexPart:
+    """One convex solid: closed mesh in metres in the object's frame, and its colour."""
+
+    mesh: trimesh.Trimesh
+    color: Color
+
+
+@dataclass(frozen=True, eq=False)
+class ProceduralObject:
+    """A rigid object: what a camera sees, what physics touches, what a label is computed on.
+
+    The origin is the centre of mass; the axes are those in which the family was drawn (z up when the object
+    stands). `mesh` is the watertight union of `parts`, so sight and touch agree exactly.
+    """
+
+    name: str
+    family: str
+    category: str
+    mesh: trimesh.Trimesh
+    parts: tuple[ConvexPart, ...]
+    mass_kg: float
+    inertia_kg_m2: npt.NDArray[np.float64]  # (3, 3) about the centre of mass
+    size_m: npt.NDArray[np.float64]  # (3,) axis-aligned extents in the object's frame
+
+    @property
+    def convex_parts(self) -> tuple[trimesh.Trimesh, ...]:
+        """The parts' meshes, for a physics engine."""
+        return tuple(part.mesh for part in self.parts)
+
+    @property
+    def center_of_mass_m(self) -> npt.NDArray[np.float64]:
+        """(3,) centre of mass in the object's frame: its origin, by construction."""
+        return np.zeros(3)
+
+    @property
+    def color(self) -> Color:
+        """The colour of the part of largest volume."""
+        return max(self.parts, key=lambda part: float(part.mesh.volume)).color
+
+
+def assemble(
+    name: str, family: str, category: str, parts: Sequence[ConvexPart], density_kg_m3: float
+) -> ProceduralObject:
+    """Unite the parts of one object of uniform density and put its origin at the centre of mass.
+
+    Raises:
+        ValueError: a part is not convex, or the union is not one watertight body.
+    """
+    for index, part in enumerate(parts):
+        if not part.mesh.is_convex:
+            raise ValueError(f"{name}: part {index} is not convex: build it as a hull, or split it")
+    union = trimesh.boolean.union([part.mesh for part in parts], engine="manifold")
+    if not union.is_watertight or union.body_count != 1:
+        raise ValueError(
+            f"{name}: the union of its {len(parts)} parts has {union.body_count} bodies and "
+            f"watertight={union.is_watertight}: the parts must overlap or share faces"
+        )
+    union.density = density_kg_m3
+    center = np.asarray(union.center_mass, dtype=np.float64)
+    inertia = np.asarray(union.moment_inertia, dtype=np.float64)  # already about the centre of mass
+    union.apply_translation(-center)
+    moved = tuple(ConvexPart(part.mesh.copy().apply_translation(-center), part.color) for part in parts)
+    return ProceduralObject(
+        name=name,
+        family=family,
+        category=category,
+        mesh=union,
+        parts=moved,
+        mass_kg=float(union.mass),
+        inertia_kg_m2=inertia,
+        size_m=np.asarray(union.extents, dtype=np.float64),
+    )
