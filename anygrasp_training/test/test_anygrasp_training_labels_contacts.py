@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial.transform import Rotation
+
+from anygrasp_training.labels.antipodal import antipodal_friction, friction_score
+from anygrasp_training.labels.contacts import FingerPad, close_fingers, closing_crossings
+from anygrasp_training.labels.mesh_rays import MeshRays
+
+PAD = FingerPad()
+OUTER_ROW_M = 0.02 / 3  # the pad's rows: -6.7, 0 and 6.7 mm
+DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # approach -z, closing y, height x
+
+
+def close(mesh, fingertips, rotation, opening_m=0.1, pad=PAD):
+    tips = np.atleast_2d(fingertips).astype(np.float32)
+    R = np.broadcast_to(np.asarray(rotation, dtype=np.float32), (len(tips), 3, 3))
+    half = np.full(len(tips), opening_m / 2, dtype=np.float32)
+    contacts = close_fingers(MeshRays(mesh), tips, R, half, pad)
+    return contacts, antipodal_friction(contacts, R[:, :, 1])
+
+
+def turned(axis, angle_rad):
+    """DOWN turned about one of its own axes."""
+    return DOWN @ Rotation.from_rotvec(angle_rad * np.eye(3)["xyz".index(axis)]).as_matrix()
+
+
+def test_faces_of_a_box_need_no_friction():
+    contacts, friction = close(trimesh.creation.box((0.06, 0.04, 0.08)), (0, 0, 0.02), DOWN)
+
+    assert contacts.touch.all()
+    np.testing.assert_allclose(contacts.reach_m, [[0.02, 0.02]], atol=1e-6)
+    np.testing.assert_allclose(contacts.normals, [[[0, -1, 0], [0, 1, 0]]], atol=1e-6)
+    np.testing.assert_allclose(friction, 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [5.0, 15.0, 30.0, 40.0])
+def test_a_closing_line_tilted_in_plane_needs_the_tangent(degrees):
+    a = np.deg2rad(degrees)
+    contacts, friction = close(trimesh.creation.box((0.08, 0.03, 0.08)), (0, 0, 0.02), turned("x", a))
+
+    np.testing.assert_allclose(friction, np.tan(a), rtol=1e-4)
+    # The outer row meets the face first, by its distance from the middle times the tilt.
+    reach = 0.015 / np.cos(a) + OUTER_ROW_M * np.tan(a)
+    np.testing.assert_allclose(contacts.reach_m, [[reach, reach]], rtol=1e-4)
+
+
+def test_a_closing_line_pitched_over_needs_the_tangent():
+    a = np.deg2rad(20.0)
+    _, friction = close(trimesh.creation.box((0.08, 0.03, 0.08)), (0, 0, 0.0), turned("z", a))
+    np.testing.assert_allclose(friction, np.tan(a), rtol=1e-4)
+
+
+def test_a_wedge_needs_the_tangent_of_its_steeper_side():
+    """Sides at 0 and 20 degrees to the closing direction's normal plane: the worse contact decides."""
+    a = np.deg2rad(20.0)
+    half, top = 0.02, 0.02 - 0.04 * np.tan(a)
+    section = [(-half, -0.02), (half, -0.02), (top, 0.02), (-half, 0.02)]  # y, z
+    corners = [(x, y, z) for x in (-0.04, 0.04) for y, z in section]
+    wedge = trimesh.convex.convex_hull(np.array(corners))
+    _, friction = close(wedge, (0, 0, 0.0), DOWN)
+    np.testing.assert_allclose(friction, np.tan(a), rtol=1e-4)
+
+
+def test_central_grasps_of_a_sphere_need_almost_no_friction():
+    sphere = trimesh.creation.icosphere(subdivisions=5, radius=0.03)
+    rotations = Rotation.random(40, rng=np.random.default_rng(0)).as_matrix().astype(np.float32)
+    # The pad reaches back from the fingertip: its middle is at the sphere's.
+    tips = (PAD.length_m / 2 * rotations[:, :, 0]).astype(np.float32)
+    contacts = close_fingers(MeshRays(sphere), tips, rotations, np.full(40, 0.05, np.float32), PAD)
+
+    assert contacts.touch.all()
+    assert antipodal_friction(contacts, rotations[:, :, 1]).max() < 0.02
+    np.testing.assert_allclose(contacts.reach_m, 0.03, atol=1e-4)
+
+
+def test_an_off_centre_grasp_of_a_cylinder_needs_the_slope_under_the_pad():
+    """One row only, so that no averaging moves the contact: sin(angle) = offset / radius."""
+    cylinder = trimesh.creation.cylinder(radius=0.02, height=0.1, sections=720)
+    offset = 0.008
+    _, friction = close(cylinder, (offset, 0, 0), turned("x", 0.0), pad=FingerPad(rows=1))
+    np.testing.assert_allclose(friction, np.tan(np.arcsin(offset / 0.02)), rtol=0.02)
+
+
+def test_averaging_over_the_pad_forgives_the_facets_of_a_coarse_cylinder():
+    coarse = trimesh.creation.cylinder(radius=0.012, height=0.1, sections=24)
+    angles = np.linspace(0.0, np.pi, 50)
+    spin = Rotation.from_rotvec(np.outer(angles, (0, 0, 1))).as_matrix()
+    # Approach along the axis: the pad's height crosses the facets.
+    rotations = (spin @ DOWN).astype(np.float32)
+    tips = np.zeros((50, 3), dtype=np.float32)
+    half = np.full(50, 0.05, np.float32)
+
+    def friction(pad):
+        return antipodal_friction(
+            close_fingers(MeshRays(coarse), tips, rotations, half, pad), rotations[:, :, 1]
+        )
+
+    one_line = friction(FingerPad(rows=1, columns=1))
+    averaged = friction(PAD)
+    assert one_line.max() == pytest.approx(np.tan(np.pi / 24), rel=0.05)
+    assert averaged.max() < 0.5 * one_line.max()
+
+
+def test_one_sharp_triangle_does_not_decide():
+    """A 2 mm pit in the face, met by the middle ray alone: one line calls a good grasp impossible."""
+    pit = trimesh.creation.cone(radius=0.001, height=0.004, sections=3)
+    pit.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+    middle = (0.0003, 0.021, 0.0)
+    pit.apply_translation(np.array(middle))
+    block = trimesh.boolean.difference([trimesh.creation.box((0.06, 0.04, 0.06)), pit], engine="manifold")
+    tip = (0.0, 0.0, -PAD.length_m / 2)  # the middle of the pad at the pit
+
+    assert close(block, tip, DOWN, pad=FingerPad(rows=1, columns=1))[1][0] > 1.0
+    assert close(block, tip, DOWN)[1][0] < 0.3
+
+
+def test_what_lies_behind_the_first_touch_does_not_bear():
+    """A step of 8 mm under half the pad: the pad lies on the upper step only."""
+    step = trimesh.boolean.union(
+        [
+            trimesh.creation.box(bounds=((-0.03, -0.02, -0.04), (0.03, 0.012, 0.04))),
+            trimesh.creation.box(bounds=((0.002, -0.02, -0.04), (0.03, 0.02, 0.04))),
+        ],
+        engine="manifold",
+    )
+    contacts, friction = close(step, (0, 0, 0), DOWN)
+    np.testing.assert_allclose(contacts.reach_m, [[0.02, 0.02]], atol=1e-6)
+    np.testing.assert_allclose(friction, 0.0, atol=1e-5)
+
+
+def test_an_object_wider_than_the_opening_leaves_no_place_for_the_fingers():
+    contacts, friction = close(trimesh.creation.box((0.06, 0.11, 0.06)), (0, 0, 0), DOWN)
+    assert not contacts.touch.any()
+    assert np.isinf(friction).all()
+    assert np.isnan(contacts.reach_m).all()
+
+
+def test_fingertips_past_the_object_touch_nothing():
+    tips = [(0, 0, -0.02 - 0.012), (0.1, 0, 0)]  # below it by more than the pad, and beside it
+    contacts, friction = close(trimesh.creation.box((0.04, 0.04, 0.04)), tips, DOWN)
+    assert not contacts.touch.any()
+    assert np.isinf(friction).all()
+
+
+def test_crossings_tell_empty_single_gapped_and_from_inside():
+    ring = trimesh.creation.annulus(r_min=0.015, r_max=0.025, height=0.02)
+    tips = np.array([(0, 0, -0.005), (0, 0, -0.05), (0, 0.045, -0.005)], dtype=np.float32)
+    R = np.broadcast_to(DOWN.astype(np.float32), (3, 3, 3))
+    crossings = closing_crossings(MeshRays(ring), tips, R, 0.05, PAD)
+    assert crossings.shape == (PAD.columns, 3)
+    np.testing.assert_array_equal(crossings[:, 0], 4)  # two walls
+    np.testing.assert_array_equal(crossings[:, 1], 0)  # below
+    np.testing.assert_array_equal(crossings[:, 2] % 2, 0)
+
+    inside = closing_crossings(MeshRays(ring), tips[:1], R[:1], 0.02, PAD)
+    np.testing.assert_array_equal(inside % 2, 1)
+
+
+def test_no_grasps_give_no_contacts():
+    contacts, friction = close(trimesh.creation.box((0.04, 0.04, 0.04)), np.zeros((0, 3)), DOWN)
+    assert contacts.reach_m.shape == (0, 2)
+    assert friction.shape == (0,)
+
+
+def test_friction_scores_at_the_ends_and_between():
+    scores = friction_score([0.0, 0.1, np.sqrt(0.1), 1.0, 1.2, np.inf])
+    np.testing.assert_allclose(scores, [1.0, 1.0, 0.5, 0.0, 0.0, 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["length_m", "height_m", "give_m"])
+def test_a_pad_rejects_lengths_that_are_none(name):
+    with pytest.raises(ValueError, match=f"FingerPad.{name} must be a positive length, got 0"):
+        FingerPad(**{name: 0.0})
+
+
+@pytest.mark.parametrize("counts", [{"rows": 2}, {"rows": 0}, {"columns": 0}])
+def test_a_pad_rejects_a_lattice_without_a_middle_row(counts):
+    with pytest.raises(ValueError, match="odd number of rows"):
+        FingerPad(**counts)
