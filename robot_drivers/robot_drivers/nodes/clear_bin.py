@@ -4,22 +4,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
 from rclpy.action import ActionClient
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.logging import get_logger
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+import anygrasp_msgs.msg as msgs
 from anygrasp_bringup.dataclass_parameters import ConfigError
 from anygrasp_bringup.nodes.parameters import declare_parameters
 from anygrasp_bringup.ros_environment import apply_ros_environment
+from anygrasp_bringup.stop_signals import stop_signals
 from anygrasp_msgs.action import ClearBin
 from anygrasp_perception.ros_conversions import stamp_to_ns
 
+from ..executors.pick_errors import PickError
 from ..executors.pick_record import PickRecord
 from ..report.attribution import judge_attempts
 from ..report.contact_sheet import save_contact_sheet
@@ -50,6 +56,10 @@ class ClearBinConfig:
             )
 
 
+class Interrupted(Exception):
+    """Ctrl-C while waiting."""
+
+
 class ClearBinClient(Node):
     """Runs one goal; `run` is called from a thread that does not spin the node."""
 
@@ -58,49 +68,61 @@ class ClearBinClient(Node):
         self._config = declare_parameters(self, ClearBinConfig)
         self._recorder = RunRecorder(self)
         self._client = ActionClient(self, ClearBin, "clear_bin")
-        self._goal_handle = None
+        self._finished: list[msgs.PickRecord] = []
         self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
-        """Give up waiting; the executor halts the arm by itself when it is shut down."""
+        """Stop waiting and report what was done; the executor halts the arm by itself."""
         self._interrupted.set()
 
     def run(self) -> int:
         """Run the goal and report; 0 when the run ended by itself, else 1."""
-        deadline_s = self._config.start_timeout_s
-        result = None
-        while result is None or result.error_code == "ROBOT_LOST":
-            if not self._client.wait_for_server(timeout_sec=deadline_s):
-                self.get_logger().error(
-                    f"no clear_bin action within {deadline_s:.0f} s: is bin_picking running?"
-                )
-                return 1
-            result = self._run_goal()
-            if result is None:
-                return 1
-            if result.error_code != "ROBOT_LOST" or result.records:
-                break
-            deadline_s -= 1.0
-            if deadline_s <= 0 or self._interrupted.wait(1.0):
-                self.get_logger().error(result.error_msg)
-                return 1
+        started = self.get_clock().now()
+        try:
+            result = self._run_when_ready()
+        except TimeoutError as error:
+            self.get_logger().error(str(error))
+            return 1
+        except Interrupted:
+            duration_s = (self.get_clock().now() - started).nanoseconds * 1e-9
+            result = ClearBin.Result(
+                error_code="CANCELED", error_msg="interrupted", records=self._finished, duration_s=duration_s
+            )
         self._report(result)
-        return 0 if result.error_code == "" else 1
+        return int(result.error_code != "")
 
-    def _run_goal(self) -> ClearBin.Result | None:
+    def _run_when_ready(self) -> ClearBin.Result:
+        """Result of the first goal that finds a connected robot.
+
+        Raises:
+            TimeoutError: there is no executor, or it has no robot, within `start_timeout_s`.
+            Interrupted: before the end of the goal.
+        """
+        limit_s = self._config.start_timeout_s
+        deadline_s = time.monotonic() + limit_s
+        problem = "no clear_bin action: is the bin_picking node running in this namespace?"
+        while time.monotonic() < deadline_s:
+            if self._interrupted.wait(0.5):
+                raise Interrupted
+            if not self._client.server_is_ready():
+                continue
+            result = self._run_goal()
+            if result.error_code != PickError.ROBOT_LOST.value or result.records:
+                return result
+            problem = result.error_msg
+        raise TimeoutError(f"nothing to run within {limit_s:.0f} s: {problem}")
+
+    def _run_goal(self) -> ClearBin.Result:
         goal = ClearBin.Goal(max_attempts=self._config.max_attempts)
         handle = self._wait(self._client.send_goal_async(goal, feedback_callback=self._on_feedback))
-        if handle is None or not handle.accepted:
-            return None
-        answer = self._wait(handle.get_result_async())
-        return None if answer is None else answer.result
+        return self._wait(handle.get_result_async()).result
 
     def _wait(self, future: Future):  # type: ignore[no-untyped-def]
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         while not done.wait(0.1):
             if self._interrupted.is_set():
-                return None
+                raise Interrupted
         return future.result()
 
     def _on_feedback(self, message: ClearBin.Impl.FeedbackMessage) -> None:
@@ -108,6 +130,7 @@ class ClearBinClient(Node):
         self._recorder.keep_image(stamp_to_ns(feedback.record.image_header.stamp))
         if feedback.attempt_finished:
             record = feedback.record
+            self._finished.append(record)
             verdict = "placed" if record.placed else f"{record.error_code}: {record.error_msg}"
             self.get_logger().info(f"attempt {record.attempt}: score {record.grasp.score:.2f}, {verdict}")
 
@@ -145,32 +168,21 @@ class ClearBinClient(Node):
 def main() -> int:
     """Entry point `clear_bin`: exit code 0 when the run ended by itself."""
     apply_ros_environment()
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = ClearBinClient()
     except ConfigError as error:
-        rclpy.logging.get_logger("clear_bin").fatal(str(error))
-        rclpy.try_shutdown()
+        get_logger("clear_bin").fatal(str(error))
         return 2
     executor = MultiThreadedExecutor(2)
     executor.add_node(node)
-    node.context.on_shutdown(node.interrupt)
-    spinner = threading.Thread(target=_spin, args=(executor,), name="spin")
+    spinner = threading.Thread(target=executor.spin, name="spin")
     spinner.start()
     try:
-        return node.run()
-    except KeyboardInterrupt:
-        return 1
+        with stop_signals(node.interrupt):
+            return node.run()
     finally:
-        node.interrupt()
         executor.shutdown()
-        spinner.join(timeout=10.0)
+        spinner.join()
         node.destroy_node()
-        rclpy.try_shutdown()
-
-
-def _spin(executor: MultiThreadedExecutor) -> None:
-    try:
-        executor.spin()
-    except (ExternalShutdownException, KeyboardInterrupt):
-        return
+        rclpy.shutdown()
