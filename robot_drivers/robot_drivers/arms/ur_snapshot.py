@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""State of a UR controller at one moment, and what it means."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from robot_drivers.arms.arm import ArmState
+
+__all__ = ["UrSnapshot"]
+
+# RTDE guide: robot_mode and the safety_mode values that stop the arm.
+_ROBOT_MODES = {
+    -1: "no controller",
+    0: "disconnected",
+    1: "confirm safety",
+    2: "booting",
+    3: "power off",
+    4: "power on",
+    5: "idle, brakes on",
+    6: "backdrive",
+    7: "running",
+    8: "updating firmware",
+}
+_RUNNING = 7
+_NORMAL, _REDUCED = 1, 2
+_STOPS = {
+    3: ArmState.PROTECTIVE_STOP,
+    5: ArmState.SAFEGUARD_STOP,
+    6: ArmState.EMERGENCY_STOP,  # through the system's input
+    7: ArmState.EMERGENCY_STOP,  # the robot's own button
+}
+_ADVICE = {
+    ArmState.PROTECTIVE_STOP: (
+        "the UR made a protective stop, after a collision, near a singularity or out of reach: "
+        "remove the cause, then unlock it on the pendant"
+    ),
+    ArmState.SAFEGUARD_STOP: "a safeguard stops the UR: leave its area or close its door",
+    ArmState.EMERGENCY_STOP: (
+        "the UR's emergency stop is pressed: release the button, then power the arm on and release its brakes"
+    ),
+}
+
+
+class UrSnapshot(NamedTuple):
+    """Measured by the controller; plain numbers, since it travels between processes."""
+
+    q_rad: list[float]  # 6 joint angles
+    qd_rad_s: list[float]  # 6 joint speeds
+    tcp_pose: list[float]  # x, y, z in metres, then the rotation vector in rad
+    robot_mode: int
+    safety_mode: int
+    age_s: float  # since the controller sent anything new
+    connected: bool
+    program_running: bool  # the control program that executes the moves
+    operation_id: int  # counts the moves the program has begun
+    operation_running: bool  # the latest of them is under way
+
+    @property
+    def state(self) -> ArmState:
+        """What the modes mean."""
+        if self.safety_mode in _STOPS:
+            return _STOPS[self.safety_mode]
+        ready = self.robot_mode == _RUNNING and self.safety_mode in (_NORMAL, _REDUCED)
+        return ArmState.RUNNING if ready else ArmState.NOT_READY
+
+    def explain(self) -> str:
+        """Why the arm does not move, and what to do about it."""
+        if self.state in _ADVICE:
+            return _ADVICE[self.state]
+        mode = _ROBOT_MODES.get(self.robot_mode, str(self.robot_mode))
+        return (
+            f"the UR is not running (robot mode: {mode}, safety mode: {self.safety_mode}): power the arm on "
+            "and release its brakes on the pendant"
+        )
