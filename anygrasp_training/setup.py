@@ -14,4 +14,10 @@ setup(
     ],
     python_requires=">=3.10",
     zip_safe=False,
+    extras_require={"dask": ["dask[distributed]"]},
+    entry_points={
+        "console_scripts": [
+            "anygrasp-data = anygrasp_training.data_cli:main",
+        ]
+    },
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .detector import Detector
-from .geometric_detector import GeometricDetector
+from anygrasp_perception.detector import Detector
+from anygrasp_perception.geometric_detector import GeometricDetector
 
 __all__ = ["DETECTORS", "create_detector"]
 

@@ -11,11 +11,10 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from anygrasp_msgs.msg import Grasp, GraspArray, RejectCount, StageDuration
-
-from .camera import CameraIntrinsics, FrameError
-from .detector import DetectionResult
-from .grasp_group import GraspGroup
-from .se3 import quat_xyzw_to_rotation, rotation_to_quat_xyzw
+from anygrasp_perception.camera import CameraIntrinsics, FrameError
+from anygrasp_perception.detector import DetectionResult
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.se3 import quat_xyzw_to_rotation, rotation_to_quat_xyzw
 
 __all__ = [
     "camera_info_to_intrinsics",

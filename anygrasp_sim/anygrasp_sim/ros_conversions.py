@@ -10,8 +10,7 @@ from std_msgs.msg import Header
 
 from anygrasp_msgs.msg import CellObject, CellObjects
 from anygrasp_perception.se3 import rotation_to_quat_xyzw
-
-from .cell import ObjectState
+from anygrasp_sim.cell import ObjectState
 
 __all__ = ["objects_to_msg"]
 

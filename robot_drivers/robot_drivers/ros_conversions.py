@@ -14,10 +14,9 @@ from anygrasp_perception.ros_conversions import (
     stamp_to_ns,
 )
 from anygrasp_perception.se3 import pose_to_transform
-
-from .executors.pick_errors import PickError
-from .executors.pick_record import PickRecord
-from .report.ground_truth import CellSnapshot, ObjectState, Place
+from robot_drivers.executors.pick_errors import PickError
+from robot_drivers.executors.pick_record import PickRecord
+from robot_drivers.report.ground_truth import CellSnapshot, ObjectState, Place
 
 __all__ = ["record_from_msg", "record_to_msg", "seconds_to_stamp", "snapshot_from_msg", "stamp_to_seconds"]
 

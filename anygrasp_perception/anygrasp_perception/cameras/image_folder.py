@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..camera import load_rgbd
-from .rgbd_camera import CameraError, CameraSample, EndOfRecording
+from anygrasp_perception.camera import load_rgbd
+from anygrasp_perception.cameras.rgbd_camera import CameraError, CameraSample, EndOfRecording
 
 __all__ = ["ImageFolderCamera", "ImageFolderConfig"]
 

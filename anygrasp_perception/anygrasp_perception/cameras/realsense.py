@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import CameraIntrinsics
-from .rgbd_camera import CameraError, CameraSample, EndOfRecording
+from anygrasp_perception.camera import CameraIntrinsics
+from anygrasp_perception.cameras.rgbd_camera import CameraError, CameraSample, EndOfRecording
 
 __all__ = ["RealSenseCamera", "RealSenseConfig"]
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..camera import CameraIntrinsics
+from anygrasp_perception.camera import CameraIntrinsics
 
 __all__ = ["CameraError", "CameraSample", "EndOfRecording", "RgbdCamera"]
 

@@ -20,12 +20,11 @@ from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import StaticTransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
-
-from ..cameras.image_folder import ImageFolderCamera, ImageFolderConfig
-from ..cameras.realsense import RealSenseCamera, RealSenseConfig
-from ..cameras.rgbd_camera import CameraError, CameraSample, EndOfRecording, RgbdCamera
-from ..ros_conversions import image_to_msg, intrinsics_to_camera_info
-from ..se3 import pose_to_transform
+from anygrasp_perception.cameras.image_folder import ImageFolderCamera, ImageFolderConfig
+from anygrasp_perception.cameras.realsense import RealSenseCamera, RealSenseConfig
+from anygrasp_perception.cameras.rgbd_camera import CameraError, CameraSample, EndOfRecording, RgbdCamera
+from anygrasp_perception.ros_conversions import image_to_msg, intrinsics_to_camera_info
+from anygrasp_perception.se3 import pose_to_transform
 
 __all__ = ["CameraNode", "CameraNodeConfig", "main"]
 

@@ -8,12 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from anygrasp_msgs.srv import DetectGrasps
-
-from ..cloud import PointCloud
-from ..detector import DetectionRequest
-from ..gripper import GripperGeometry
-from ..ros_conversions import mask_from_msg
-from ..se3 import rotate
+from anygrasp_perception.cloud import PointCloud
+from anygrasp_perception.detector import DetectionRequest
+from anygrasp_perception.gripper import GripperGeometry
+from anygrasp_perception.ros_conversions import mask_from_msg
+from anygrasp_perception.se3 import rotate
 
 __all__ = ["BadRequest", "decode_request"]
 

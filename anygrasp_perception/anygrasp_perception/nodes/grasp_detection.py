@@ -23,21 +23,20 @@ from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
 from anygrasp_msgs.msg import GraspArray
 from anygrasp_msgs.srv import DetectGrasps
-
-from ..camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
-from ..detector import DetectionRequest, DetectionResult
-from ..detectors import create_detector
-from ..frame_pairing import FramePair, FramePairing
-from ..gripper import ROBOTIQ_2F85, GripperGeometry
-from ..ros_conversions import (
+from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
+from anygrasp_perception.detector import DetectionRequest, DetectionResult
+from anygrasp_perception.detectors import create_detector
+from anygrasp_perception.frame_pairing import FramePair, FramePairing
+from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
+from anygrasp_perception.nodes.detection_request import BadRequest, decode_request
+from anygrasp_perception.nodes.grasp_markers import grasp_markers
+from anygrasp_perception.ros_conversions import (
     camera_info_to_intrinsics,
     color_from_msg,
     depth_from_msg,
     result_to_msg,
     stamp_to_ns,
 )
-from .detection_request import BadRequest, decode_request
-from .grasp_markers import grasp_markers
 
 __all__ = ["GraspDetectionConfig", "GraspDetectionNode", "main"]
 

@@ -7,9 +7,9 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from ..drawing import gripper_wireframes, score_colors
-from ..grasp_group import GraspGroup
-from ..gripper import GripperGeometry
+from anygrasp_perception.drawing import gripper_wireframes, score_colors
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.gripper import GripperGeometry
 
 __all__ = ["grasp_markers"]
 

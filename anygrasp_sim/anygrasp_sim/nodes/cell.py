@@ -25,11 +25,10 @@ from anygrasp_perception.camera import RgbdFrame, depth_to_points
 from anygrasp_perception.nodes.camera import T_LINK_OPTICAL
 from anygrasp_perception.ros_conversions import cloud_to_msg, image_to_msg, intrinsics_to_camera_info
 from anygrasp_perception.se3 import inverse
-
-from ..cell import BinPickingCell
-from ..cell_config import CellConfig
-from ..emulators.ur_controller import UrController
-from ..ros_conversions import objects_to_msg
+from anygrasp_sim.cell import BinPickingCell
+from anygrasp_sim.cell_config import CellConfig
+from anygrasp_sim.emulators.ur_controller import UrController
+from anygrasp_sim.ros_conversions import objects_to_msg
 
 __all__ = ["CellNode", "CellNodeConfig", "main"]
 

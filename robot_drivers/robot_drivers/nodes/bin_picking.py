@@ -17,18 +17,17 @@ from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import TransformBroadcaster, TransformBuffer, TransformListener
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
-
-from ..arms.arm import ArmError
-from ..arms.ur import UrArm, UrArmConfig
-from ..executors.bin_picking import BinPickingConfig, BinPickingExecutor
-from ..executors.perception import Perception
-from ..executors.pick_errors import PickError, PickFailed
-from ..executors.pick_record import PickRecord, PickStage
-from ..grippers.robotiq_socket import RobotiqConfig, RobotiqSocketGripper
-from ..safety import SafeArm, SafetyLimits
-from .grasp_client import GraspClient, GraspClientConfig
-from .pick_actions import PickActions
-from .robot_link import RobotLink
+from robot_drivers.arms.arm import ArmError
+from robot_drivers.arms.ur import UrArm, UrArmConfig
+from robot_drivers.executors.bin_picking import BinPickingConfig, BinPickingExecutor
+from robot_drivers.executors.perception import Perception
+from robot_drivers.executors.pick_errors import PickError, PickFailed
+from robot_drivers.executors.pick_record import PickRecord, PickStage
+from robot_drivers.grippers.robotiq_socket import RobotiqConfig, RobotiqSocketGripper
+from robot_drivers.nodes.grasp_client import GraspClient, GraspClientConfig
+from robot_drivers.nodes.pick_actions import PickActions
+from robot_drivers.nodes.robot_link import RobotLink
+from robot_drivers.safety import SafeArm, SafetyLimits
 
 __all__ = ["BinPickingNode", "BinPickingNodeConfig", "main"]
 

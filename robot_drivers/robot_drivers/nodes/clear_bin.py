@@ -24,15 +24,14 @@ from anygrasp_bringup.ros_environment import apply_ros_environment
 from anygrasp_bringup.stop_signals import stop_signals
 from anygrasp_msgs.action import ClearBin
 from anygrasp_perception.ros_conversions import stamp_to_ns
-
-from ..executors.pick_errors import PickError
-from ..executors.pick_record import PickRecord
-from ..report.attribution import judge_attempts
-from ..report.contact_sheet import save_contact_sheet
-from ..report.statistics import RunReport, build_report
-from ..report.table import format_table
-from ..ros_conversions import record_from_msg
-from .run_recorder import RunRecorder
+from robot_drivers.executors.pick_errors import PickError
+from robot_drivers.executors.pick_record import PickRecord
+from robot_drivers.nodes.run_recorder import RunRecorder
+from robot_drivers.report.attribution import judge_attempts
+from robot_drivers.report.contact_sheet import save_contact_sheet
+from robot_drivers.report.statistics import RunReport, build_report
+from robot_drivers.report.table import format_table
+from robot_drivers.ros_conversions import record_from_msg
 
 __all__ = ["ClearBinClient", "ClearBinConfig", "main"]
 

@@ -18,10 +18,9 @@ from std_msgs.msg import Header
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException
 from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.ros_conversions import grasps_from_msg
-
-from ..executors.perception import Perception, PerceptionError
-from ..executors.pick_errors import PickError
-from ..ros_conversions import seconds_to_stamp, stamp_to_seconds
+from robot_drivers.executors.perception import Perception, PerceptionError
+from robot_drivers.executors.pick_errors import PickError
+from robot_drivers.ros_conversions import seconds_to_stamp, stamp_to_seconds
 
 __all__ = ["GraspClient", "GraspClientConfig"]
 

@@ -14,16 +14,15 @@ from rclpy.node import Node
 
 from anygrasp_msgs.action import ClearBin, Pick
 from anygrasp_perception.ros_conversions import grasp_from_msg
-
-from ..arms.arm import ArmError
-from ..executors.bin_picking import BinPickingExecutor
-from ..executors.perception import Perception, PerceptionError
-from ..executors.pick import OnEvent
-from ..executors.pick_errors import PickError, PickFailed
-from ..executors.pick_record import PickRecord, PickStage
-from ..ros_conversions import record_to_msg, stamp_to_seconds
-from .grasp_client import GraspClient
-from .robot_link import RobotLink
+from robot_drivers.arms.arm import ArmError
+from robot_drivers.executors.bin_picking import BinPickingExecutor
+from robot_drivers.executors.perception import Perception, PerceptionError
+from robot_drivers.executors.pick import OnEvent
+from robot_drivers.executors.pick_errors import PickError, PickFailed
+from robot_drivers.executors.pick_record import PickRecord, PickStage
+from robot_drivers.nodes.grasp_client import GraspClient
+from robot_drivers.nodes.robot_link import RobotLink
+from robot_drivers.ros_conversions import record_to_msg, stamp_to_seconds
 
 __all__ = ["PickActions"]
 

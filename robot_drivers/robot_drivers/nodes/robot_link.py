@@ -10,9 +10,8 @@ from rclpy.node import Node
 
 from anygrasp_bringup.nodes.tf import TransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
-
-from ..arms.arm import Arm, ArmError
-from ..grippers.gripper import Gripper, GripperError
+from robot_drivers.arms.arm import Arm, ArmError
+from robot_drivers.grippers.gripper import Gripper, GripperError
 
 __all__ = ["RobotLink"]
 

@@ -16,11 +16,10 @@ from anygrasp_msgs.msg import CellObjects
 from anygrasp_perception.arrays import Float64Array
 from anygrasp_perception.camera import CameraIntrinsics, FrameError
 from anygrasp_perception.ros_conversions import camera_info_to_intrinsics, color_from_msg, stamp_to_ns
-
-from ..report.attribution import AttemptOutcome
-from ..report.contact_sheet import PickPicture
-from ..report.ground_truth import CellSnapshot
-from ..ros_conversions import snapshot_from_msg
+from robot_drivers.report.attribution import AttemptOutcome
+from robot_drivers.report.contact_sheet import PickPicture
+from robot_drivers.report.ground_truth import CellSnapshot
+from robot_drivers.ros_conversions import snapshot_from_msg
 
 __all__ = ["RunRecorder"]
 
