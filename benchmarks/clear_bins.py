@@ -78,10 +78,9 @@ def _markdown(options: argparse.Namespace, reports: list[dict]) -> str:  # type:
         "|---|---|---|---|",
     ]
     for category, row in sorted(sums.items(), key=lambda item: item[0] == "total"):
-        lines.append(
-            f"| {category} | {_rate(row['successes'], row['attempts'])} | {_rate(row['cleared'], row['objects'])} "
-            f"| {row['decision_ms'] / max(row['attempts'], 1):.0f} ms |"
-        )
+        attempts, objects = _rate(row["successes"], row["attempts"]), _rate(row["cleared"], row["objects"])
+        decision_ms = row["decision_ms"] / max(row["attempts"], 1)
+        lines.append(f"| {category} | {attempts} | {objects} | {decision_ms:.0f} ms |")
     failures: dict[str, int] = defaultdict(int)
     for report in reports:
         for reason, count in report["run"]["failures"].items():
@@ -90,8 +89,8 @@ def _markdown(options: argparse.Namespace, reports: list[dict]) -> str:  # type:
     per_hour = sums["total"]["successes"] / hours
     lines += [
         "",
-        f"{per_hour:.0f} picks an hour of simulated time, the ten empty looks at the end of each run included. "
-        f"Failed attempts: {reasons}.",
+        f"{per_hour:.0f} picks an hour of simulated time, the ten empty looks at the end of each run "
+        f"included. Failed attempts: {reasons}.",
         "",
     ]
     return "\n".join(lines)
