@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dataset folder belongs to one config: what is in it already must have been made with the same one."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anygrasp_training.dataset.errors import DatasetError
+from anygrasp_training.dataset.files import read_json, write_json
+from anygrasp_training.dataset.layout import DatasetLayout
+
+__all__ = ["claim_folder"]
+
+
+def claim_folder(layout: DatasetLayout, config: Mapping[str, Any]) -> None:
+    """Record `config` in the folder's dataset.json, or check that it is the one recorded.
+
+    The commits of the source that wrote into the folder are recorded too, but not checked.
+    Raises DatasetError when the folder holds something else.
+    """
+    wanted: dict[str, Any] = {"format": "anygrasp-dataset", "version": 1, **config}
+    if not layout.config.is_file():
+        if layout.scenes.is_dir():
+            raise DatasetError(
+                f"{layout.root} holds scenes but no {layout.config.name}: it was not made by this tool; "
+                "give another --out"
+            )
+        write_json(layout.config, {**wanted, "commits": [_commit()]})
+        return
+    found = read_json(layout.config)
+    differ = [name for name, value in wanted.items() if found.get(name) != value]
+    if differ:
+        raise DatasetError(
+            f"{layout.config} was made with another {', '.join(differ)} "
+            f"({', '.join(str(found.get(name)) for name in differ)}); use the same options or another --out"
+        )
+    commits = found.get("commits", [])
+    if _commit() not in commits:
+        write_json(layout.config, {**found, "commits": [*commits, _commit()]})
+
+
+def _commit() -> str:
+    """The commit of the source tree this runs from, or unknown."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
