@@ -39,11 +39,16 @@ class CandidateSearchConfig:
     min_insertion_m: float = 0.004  # of the fingertips below the object's top
     palm_clearance_m: float = 0.005  # between the object's top and the gripper's base
     angles_kept: int = 3  # in-plane angles at one seed and approach that are looked at closely
+    max_candidates: int = 1000  # best ones that go on
 
     def __post_init__(self) -> None:
         for name in ("cell_m", "min_insertion_m"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"CandidateSearchConfig.{name} must be positive, got {getattr(self, name)}")
+        if self.max_candidates < 1:
+            raise ValueError(
+                f"CandidateSearchConfig.max_candidates must be at least 1, got {self.max_candidates}"
+            )
         if not 1 <= self.angles_kept <= ANGLE_COUNT:
             raise ValueError(
                 f"CandidateSearchConfig.angles_kept must be 1 to {ANGLE_COUNT}, got {self.angles_kept}"
@@ -107,7 +112,7 @@ class CandidateSearch:
             if sum(map(len, rows)) >= _BATCH or view == sampled.views.max():
                 found.append(self._search(sampled, np.concatenate(frames), np.concatenate(rows), grid))
                 frames, rows = [], []
-        return Candidates.concatenate(found)
+        return self._best(Candidates.concatenate(found))
 
     def _grid(self) -> ProfileGrid:
         c, g = self.config, self.gripper
@@ -121,7 +126,7 @@ class CandidateSearch:
     ) -> Candidates:
         """Best candidate of each of some frames (F,), by their profile rows (F, 12, Z, B)."""
         seeds, views = sampled.seeds[frames], sampled.views[frames]
-        points, profiles = self.surface.points[seeds], rows.min(axis=2)  # (F, 12, B)
+        points, profiles = self.surface.points[seeds], _highest(rows)
         rotations = rotation_from_approach(sampled.approaches[views][:, None], _ANGLES_RAD)  # (F, 12, 3, 3)
         tips, repeated = self.support.cut_depths(np.asarray(DEPTHS_M, dtype=np.float32), points, rotations)
         runs = find_runs(profiles, tips, self._finger_stairs())
@@ -199,8 +204,24 @@ class CandidateSearch:
 
     def _best_of_frame(self, found: Candidates, frame: IntpArray) -> IntpArray:
         """Index of the best candidate of each frame (N,), once outlines count too."""
-        scores = self.score.score(
+        order = np.lexsort((-self._scores(found), frame))
+        return np.asarray(order[np.diff(frame[order], prepend=-1) != 0])
+
+    def _best(self, found: Candidates) -> Candidates:
+        """The best max_candidates, best first."""
+        order = np.argsort(-self._scores(found), kind="stable")[: self.config.max_candidates]
+        self.rejected.add(RejectReason.RANKED_OUT, len(found) - len(order))
+        return found[order]
+
+    def _scores(self, found: Candidates) -> Float64Array:
+        return self.score.score(
             found.total_friction.max(axis=1), found.insertion_m, found.stable_scores, found.contact_share
         )
-        order = np.lexsort((-scores, frame))
-        return np.asarray(order[np.diff(frame[order], prepend=-1) != 0])
+
+
+def _highest(rows: Float32Array) -> Float32Array:
+    """Profiles (F, 12, B): the highest of rows (F, 12, Z, B). A loop: numpy is slow along a middle axis."""
+    highest = rows[:, :, 0].copy()
+    for z in range(1, rows.shape[2]):
+        np.minimum(highest, rows[:, :, z], out=highest)
+    return highest

@@ -62,9 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         start = time.perf_counter()
         result = create_detector(args.detector).detect(cloud, request)
         seconds = time.perf_counter() - start
-        print(_report(result, seconds, args.top))
-        for path in _write(args, frame, result, request):
-            print(f"wrote {path}")
+        written = _write(args, frame, result, request)
+        print(
+            "\n".join([_report(result, seconds, args.top), *(f"wrote {path}" for path in written)]),
+            flush=True,
+        )
+    except BrokenPipeError:  # whoever reads the report has read enough of it, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError) as error:
         print(f"detect: {error}", file=sys.stderr)
         return 2

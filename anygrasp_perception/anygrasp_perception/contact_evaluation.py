@@ -42,12 +42,16 @@ def to_grasps(
     `view_ids` (V,) translates the candidates' views to those of the label space.
     """
     seeds, edges, rotations = candidates.seeds, candidates.edges_m, candidates.rotations
+    # Beside something taller, fingertips may stay above the seed: the origin then backs up with them.
+    depths = np.maximum(candidates.tips_m, 0.0)
+    back = (candidates.tips_m - depths)[:, None] * rotations[:, :, 0]
+    aside = edges.mean(axis=1, keepdims=True) * rotations[:, :, 1]
     return GraspGroup.from_arrays(
         rotation_matrices=rotations,
-        translations=scene.surface.points[seeds] + edges.mean(axis=1, keepdims=True) * rotations[:, :, 1],
+        translations=scene.surface.points[seeds] + aside + back,
         widths=gripper.clamp_width(edges[:, 1] - edges[:, 0] + 2 * margin_m),
         scores=0.0,
-        depths=np.maximum(candidates.tips_m, 0.0),
+        depths=depths,
         heights=gripper.finger_height_m,
         object_ids=scene.surface.segment_ids[seeds],
         stable_scores=candidates.stable_scores,
@@ -129,7 +133,7 @@ def _align(
 
 
 def _room_share(candidates: Candidates, gripper: GripperGeometry, margin_m: float) -> Float64Array:
-    """Space (N,) that the widest opening leaves on each side of the object, over the margin wanted, up to 1."""
+    """Space (N,) beside the object in the widest opening, over the margin wanted on each side; up to 1."""
     room = (gripper.max_width_m - (candidates.edges_m[:, 1] - candidates.edges_m[:, 0])) / 2
     return np.asarray(np.clip(room / max(margin_m, 1e-9), 0.0, 1.0))
 

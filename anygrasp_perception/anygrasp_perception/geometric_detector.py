@@ -86,7 +86,7 @@ class GeometricDetector:
             )
             candidates = search.run(sampled)
         with _timed(durations, "contacts"):
-            grid, sight = PointGrid(scene.surface.points), SightLines(cloud.points)
+            grid, sight = PointGrid(scene.surface.points), SightLines(scene.measured)
             group = to_grasps(candidates, sampled.view_ids, scene, request.gripper, config.search.margin_m)
             group, dropped = evaluate_contacts(
                 candidates, group, scene, support, grid, sight, request, config.score

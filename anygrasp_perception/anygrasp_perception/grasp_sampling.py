@@ -99,8 +99,11 @@ def sample_approaches(
     inwards = -normals[seeds]
     halfway = preferred + inwards
     halfway /= np.maximum(np.linalg.norm(halfway, axis=1, keepdims=True), 1e-9)
-    spread = config.spread_rad if cone is None else min(cone.half_angle_rad, np.pi / 2)
-    chance = [_around(preferred, spread, count, rng) for _ in range(config.random_approaches)]
+    spread = config.spread_rad if cone is None else min(cone.half_angle_rad, config.spread_rad)
+    # As dense in a narrow cone as in a wide one, but at least two.
+    share = (1.0 - np.cos(spread)) / (1.0 - np.cos(config.spread_rad))
+    number = min(config.random_approaches, max(2, round(share * config.random_approaches)))
+    chance = [_around(preferred, spread, count, rng) for _ in range(number)]
     suggested = [np.broadcast_to(preferred, (count, 3)), inwards, halfway, ray]
     wanted = np.stack([*suggested, *chance], axis=1).astype(np.float64)  # (S, A, 3)
 

@@ -26,7 +26,7 @@ class GraspScoreConfig:
     tight_loss: float = 0.7  # ... lost when the open fingers just fit around the object
     hidden_loss: float = 0.6  # ... lost when the camera has seen nothing of the space the fingers need
     min_contact_share: float = 0.3  # of the finger height; fingers that touch less are no grasp
-    min_score: float = 0.12  # worse grasps are dropped
+    min_score: float = 0.1  # worse grasps are dropped
 
     def __post_init__(self) -> None:
         if not 0.0 < self.best_friction < self.worst_friction:

@@ -20,7 +20,7 @@ __all__ = ["ObjectSurface", "ObjectSurfaceConfig", "Voxels", "build_object_surfa
 class ObjectSurfaceConfig:
     """How points off the support become surfaces and segments. Raises ValueError on values out of range."""
 
-    normal_neighbours: int = 24
+    normal_neighbours: int = 16
     normal_radius_m: float = 0.012
     link_neighbours: int = 8
     link_distance_m: float = 0.008  # nearer points belong together

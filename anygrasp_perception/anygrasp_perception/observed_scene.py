@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from anygrasp_perception.arrays import BoolArray
+from anygrasp_perception.arrays import BoolArray, Float32Array
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.object_surface import (
@@ -31,7 +31,7 @@ _SUPPORT_REACH_M = 0.05  # around a region: where its support is looked for
 class ObservedSceneConfig:
     """How a cloud becomes a scene. Raises ValueError on values out of range."""
 
-    max_points: int = 320_000  # of larger clouds every second, third, ... point is used
+    max_points: int = 160_000  # of larger clouds every second, third, ... point is used
     voxel_m: float = 0.003  # these are averaged over cubes of this edge
     max_object_radius_m: float = 0.2  # without a region, larger things are furniture, such as a bin's walls
     target_share: float = 0.5  # of a cube's points that must lie on the target
@@ -48,6 +48,7 @@ class ObservedSceneConfig:
 class ObservedScene:
     """Everything near the requested region, and what of it is asked for."""
 
+    measured: Float32Array  # (N, 3) points used
     surface: ObjectSurface  # M points: all obstacles but the support
     plane: SupportPlane | None
     on_target: BoolArray | None  # (M,) None when the request names no target
@@ -63,7 +64,8 @@ def observe_scene(
     The support is looked for near the region, where there is one: a bin's floor, not the table around it.
     """
     used = slice(None, None, -(-len(cloud) // config.max_points))
-    voxels = voxel_means(cloud.points[used], config.voxel_m)
+    measured = np.ascontiguousarray(cloud.points[used])
+    voxels = voxel_means(measured, config.voxel_m)
     points = voxels.means
     near = in_region(points, request, _SUPPORT_REACH_M)
     plane = estimate_support_plane(points[near], rng, config.support)
@@ -87,6 +89,7 @@ def observe_scene(
     ruled_out.add(RejectReason.OFF_TARGET, int(np.count_nonzero(inside & ~asked)))
     ruled_out.add(RejectReason.NO_CONTACT, int(np.count_nonzero(inside & asked & ~object_like)))
     return ObservedScene(
+        measured=measured,
         surface=surface,
         plane=plane,
         on_target=None if request.target_mask is None else asked[index],
