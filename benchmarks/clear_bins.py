@@ -49,6 +49,7 @@ def main() -> int:
     text = _markdown(options, reports)
     print(text)
     if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(text)
     return 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Household: bottles, mugs, bowls, sponges and remote controls."""
+"""Household: bottles, mugs, cups, bowls, sponges and remote controls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from anygrasp_training.objects.procedural_object import Color, ConvexPart
 from anygrasp_training.objects.shapes import box, frustum, wall_ring
 
-__all__ = ["bottle", "bowl", "mug", "remote", "sponge"]
+__all__ = ["bottle", "bowl", "cup", "mug", "remote", "sponge"]
 
 _GLAZES: tuple[Color, ...] = (
     (0.90, 0.90, 0.87),
@@ -118,3 +118,16 @@ def remote(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
             sides=12,
         ),
     ], 600.0
+
+
+def cup(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
+    """Tumbler without a handle, wider at its rim, 58-82 mm across, 80-120 mm high."""
+    rim = rng.uniform(0.029, 0.041)
+    foot = rng.uniform(0.65, 0.85) * rim
+    height = rng.uniform(0.08, 0.12)
+    wall = rng.uniform(0.0025, 0.004)
+    color = _glazes(rng, 1)[0]
+    return [
+        *wall_ring([(0.0, foot - wall, foot), (height, rim - wall, rim)], color),
+        frustum((0.98 * foot, foot), (0.0, 0.006), color),
+    ], 700.0

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from anygrasp_training.objects.procedural_object import Color, ConvexPart
-from anygrasp_training.objects.shapes import ellipsoid
+from anygrasp_training.objects.shapes import capsule, ellipsoid
 
-__all__ = ["plush_bear", "plush_snake", "plush_whale"]
+__all__ = ["plush_bear", "plush_octopus", "plush_snake", "plush_turtle", "plush_whale"]
 
 _FABRICS: tuple[tuple[Color, Color], ...] = (  # body and accent
     ((0.55, 0.36, 0.22), (0.86, 0.72, 0.55)),
@@ -77,4 +77,37 @@ def plush_snake(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
         parts.append(
             ellipsoid((1.25 * radius * taper,) * 2 + (radius * taper,), at, body if k % 2 else accent)
         )
+    return parts, _STUFFING_KG_M3
+
+
+def plush_octopus(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
+    """Octopus on its eight arms, 88-128 mm across."""
+    s = rng.uniform(0.85, 1.15)
+    body, accent = _fabric(rng)
+    spread = rng.uniform(0.040, 0.048) * s
+    parts = [ellipsoid((0.031 * s, 0.031 * s, 0.036 * s), (0, 0, 0.030 * s), body)]
+    for k in range(8):
+        a = (k + rng.uniform(-0.2, 0.2)) * np.pi / 4
+        way = np.array([np.cos(a), np.sin(a), 0.0])
+        parts.append(
+            capsule((0.012 * s * way, spread * way), (0.013 * s, 0.008 * s), accent if k % 2 else body)
+        )
+    return parts, _STUFFING_KG_M3
+
+
+def plush_turtle(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
+    """Turtle crawling along x, 105-146 mm long."""
+    s = rng.uniform(0.85, 1.15)
+    height = rng.uniform(0.8, 1.1)
+    body, accent = _fabric(rng)
+    parts = [
+        ellipsoid((0.040 * s, 0.033 * s, 0.022 * s * height), (0, 0, 0.006 * s), body),
+        ellipsoid((0.038 * s, 0.031 * s, 0.012 * s), (0, 0, -0.004 * s), accent),
+        ellipsoid((0.019 * s, 0.015 * s, 0.014 * s), (0.050 * s, 0, 0.006 * s), accent),
+        ellipsoid((0.014 * s, 0.005 * s, 0.005 * s), (-0.044 * s, 0, -0.004 * s), accent),
+    ]
+    for x in (-1, 1):
+        for y in (-1, 1):
+            ends = ((0.020 * s * x, 0.018 * s * y, -0.006 * s), (0.034 * s * x, 0.036 * s * y, -0.010 * s))
+            parts.append(capsule(ends, (0.010 * s, 0.008 * s), accent))
     return parts, _STUFFING_KG_M3

@@ -11,11 +11,24 @@ import trimesh
 
 from anygrasp_training.objects.procedural_object import Color, ConvexPart
 
-__all__ = ["box", "ellipsoid", "frustum", "hull", "ring", "superellipsoid", "wall_ring"]
+__all__ = [
+    "box",
+    "capsule",
+    "ellipsoid",
+    "frustum",
+    "hull",
+    "loft",
+    "ring",
+    "superellipsoid",
+    "superquadric",
+    "wall_ring",
+]
 
 Vector = Sequence[float] | npt.NDArray[np.float64]
 _SIDES = 24  # of a round outline; a finger pad cannot tell it from a circle
 _OVERLAP_RAD = 2e-3  # of neighbouring sectors, so that their union is one body and not a row of wedges
+
+_OVERLAP_SHARE = 0.03  # of the gap behind it, by which a lofted part reaches past its last section
 
 
 def hull(points: npt.ArrayLike, color: Color) -> ConvexPart:
@@ -72,6 +85,55 @@ def superellipsoid(radii: Vector, exponent: float, color: Color) -> ConvexPart:
         slope = exponent * outline * scale ** (exponent - 1) + 2 * unit[:, 2] ** 2 * scale
         scale -= (value - 1) / slope
     return hull(unit * scale[:, None] * np.asarray(radii), color)
+
+
+def superquadric(
+    radii: Vector,
+    exponent: float,
+    color: Color,
+    *,
+    center: Vector = (0.0, 0.0, 0.0),
+    rotation: npt.NDArray[np.float64] | None = None,
+) -> ConvexPart:
+    """Solid |x/a|^n + |y/b|^n + |z/c|^n = 1, turned by `rotation` (3, 3), moved to `center`.
+
+    n = 2 is an ellipsoid, a large n nearly a box, n towards 1 an octahedron with soft edges; n is at least 1.
+    """
+    unit = trimesh.creation.icosphere(subdivisions=3).vertices
+    unit = unit / (np.abs(unit) ** exponent).sum(axis=1, keepdims=True) ** (1 / exponent)
+    turned = unit * np.asarray(radii) @ (np.eye(3) if rotation is None else rotation).T
+    return hull(turned + np.asarray(center), color)
+
+
+def capsule(ends: npt.ArrayLike, radii: tuple[float, float], color: Color) -> ConvexPart:
+    """Hull of two spheres about `ends` (2, 3): a finger, an arm, a drop."""
+    sphere = np.asarray(trimesh.creation.icosphere(subdivisions=2).vertices)
+    points = [
+        sphere * radius + center
+        for center, radius in zip(np.asarray(ends, dtype=np.float64), radii, strict=True)
+    ]
+    return hull(np.concatenate(points), color)
+
+
+def loft(sections: npt.ArrayLike, colors: Sequence[Color], *, steps: int = 1) -> list[ConvexPart]:
+    """Solid through flat, convex outlines `sections` (S, N, 3), cut into the hulls of `steps` gaps each.
+
+    `colors` take turns along it. The hull fills what is hollow within a part: where the solid has a waist,
+    few steps keep it.
+    """
+    outlines = np.asarray(sections, dtype=np.float64)
+    # A part reaches a little into the next one, narrower than it is there: leaning faces that only touch
+    # unite with slivers between.
+    reach = outlines[:-1] + _OVERLAP_SHARE * np.diff(outlines, axis=0)
+    reach += _OVERLAP_SHARE * (reach.mean(axis=1, keepdims=True) - reach)
+    starts = range(0, len(outlines) - 1, steps)
+    return [
+        hull(
+            np.concatenate([*outlines[first : first + steps + 1], *reach[first + steps : first + steps + 1]]),
+            colors[index % len(colors)],
+        )
+        for index, first in enumerate(starts)
+    ]
 
 
 def wall_ring(

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Toys: bricks, animals, rings and cars of painted wood and plastic."""
+"""Toys: bricks, arches, animals, rings and cars of painted wood and plastic."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from anygrasp_training.objects.procedural_object import Color, ConvexPart
-from anygrasp_training.objects.shapes import box, frustum, ring
+from anygrasp_training.objects.shapes import box, frustum, hull, ring
 
-__all__ = ["animal", "brick", "car", "toy_ring"]
+__all__ = ["animal", "arch", "brick", "car", "toy_ring"]
 
 _PAINTS: tuple[Color, ...] = (
     (0.85, 0.13, 0.13),
@@ -95,3 +95,25 @@ def car(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
             at = (x * length, 0, -0.45 * height)
             parts.append(frustum((wheel, wheel), span, tyre, center=at, axis=1, sides=16))
     return parts, _PLASTIC_KG_M3
+
+
+def arch(rng: np.random.Generator) -> tuple[list[ConvexPart], float]:
+    """Building block with a round gateway through it along y, 70-100 mm long, 35-52 mm high."""
+    length = rng.uniform(0.07, 0.10)
+    gate = rng.uniform(0.25, 0.33) * length  # radius
+    top = gate + rng.uniform(0.012, 0.020)
+    depth = rng.uniform(0.022, 0.034)
+    color = _paints(rng, 1)[0]
+    # From one pillar to the other, below the upper edge and outside of the half circle.
+    angle = np.linspace(0, np.pi, 9)
+    inner = gate * np.column_stack([np.cos(angle), np.sin(angle)])
+    outer = np.column_stack([inner[:, 0], np.full(len(angle), top)])
+    spans = [np.array([inner[k], inner[k + 1], outer[k], outer[k + 1]]) for k in range(len(angle) - 1)]
+    pillars = [
+        side * np.array([[gate, 0], [length / 2, 0], [gate, top * side], [length / 2, top * side]])
+        for side in (-1, 1)
+    ]
+    return [
+        hull([(x, y, z) for x, z in outline for y in (-depth / 2, depth / 2)], color)
+        for outline in (*pillars, *spans)
+    ], _PLASTIC_KG_M3
