@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -61,6 +62,7 @@ class BinPickingNode(Node):
         self._picker = BinPickingExecutor(
             config.picking, arm, gripper, self._perceive, self._now_s, config.limits, self._on_event
         )
+        self._halting = threading.Lock()
         self._buffer = TransformBuffer(node=self)
         self._listener = TransformListener(self._buffer, self)
         self._broadcaster = TransformBroadcaster(self)
@@ -81,9 +83,10 @@ class BinPickingNode(Node):
         self.create_timer(1.0, self._publish_diagnostics)
 
     def halt(self) -> None:
-        """Stop the robot, which also ends a goal under way."""
-        if self._picker.stop_reason is None:
-            self._stop(PickError.CANCELED, "the node is shutting down")
+        """Stop the robot, which also ends a goal under way; a second call waits for the first."""
+        with self._halting:
+            if self._picker.stop_reason is None:
+                self._stop(PickError.CANCELED, "the node is shutting down")
 
     def destroy_node(self) -> None:
         """Halt and disconnect the robot, then end the node."""
