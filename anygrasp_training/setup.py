@@ -18,6 +18,7 @@ setup(
     entry_points={
         "console_scripts": [
             "anygrasp-data = anygrasp_training.data_cli:main",
+            "anygrasp-eval = anygrasp_training.eval_cli:main",
         ]
     },
 )

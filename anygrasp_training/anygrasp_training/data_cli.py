@@ -72,7 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     scenes.add_argument("--min-objects", type=int, default=defaults.scene.min_objects)
     scenes.add_argument("--max-objects", type=int, default=defaults.scene.max_objects)
-    scenes.add_argument("--label-points", type=int, default=defaults.labels.max_points)
+    scenes.add_argument("--label-points", type=int, default=LabelConfig().max_points)
+
+    scenes.add_argument(
+        "--no-labels",
+        action="store_true",
+        help="meshes, poses and images only, far faster: enough to evaluate on, not to train on",
+    )
 
     films = commands.add_parser("sequences", help="generate short films of moving objects and fish")
     films.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -97,7 +103,7 @@ def _config(options: argparse.Namespace) -> GenerationConfig:
         views=options.views,
         sensor=options.sensor,
         scene=SceneConfig(min_objects=options.min_objects, max_objects=options.max_objects),
-        labels=LabelConfig(max_points=options.label_points),
+        labels=None if options.no_labels else LabelConfig(max_points=options.label_points),
     )
 
 

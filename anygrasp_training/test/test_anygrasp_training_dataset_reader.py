@@ -12,6 +12,7 @@ import trimesh
 from anygrasp_perception.grasp import fibonacci_views, rotation_from_approach
 from anygrasp_training.dataset import DatasetError, GraspDataset
 from anygrasp_training.dataset.rectangles import rectangle_grasps
+from anygrasp_training.labels.mesh_checks import check_mesh
 
 IDS = (2, 5)
 POINTS = np.array([[0, 0, 0.02], [0.02, 0.0, 0.0]])  # on a cube of 4 cm
@@ -170,6 +171,15 @@ def test_folders_that_are_no_dataset_are_refused_with_a_fix(tmp_path):
     (tmp_path / "scenes").mkdir()
     with pytest.raises(DatasetError, match="holds no scene_NNNN folder"):
         GraspDataset(tmp_path)
+
+
+def test_parts_of_a_mesh_that_touch_stay_apart(official, tmp_path):
+    root = tmp_path / "touching"
+    shutil.copytree(official, root)
+    parts = [trimesh.creation.box((0.04,) * 3) for _ in range(2)]
+    parts[1].apply_translation((0.04, 0.04, 0.0))  # along one edge, which four triangles would share
+    trimesh.util.concatenate(parts).export(root / "models" / "002" / "nontextured.ply")
+    check_mesh(GraspDataset(root, "kinect").mesh(2))
 
 
 def test_a_camera_nobody_knows_is_refused(official):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import os
 import signal
 import subprocess
@@ -99,6 +100,30 @@ def test_cameras_and_table_agree_over_views(dataset):
     in_table = [frame.T_table_camera @ frame.T_camera_objects for frame in frames]
     np.testing.assert_allclose(in_table[0], in_table[2], atol=1e-6)
     np.testing.assert_allclose(dataset.camera_poses(1)[2], frames[2].T_table_camera)
+
+
+def test_table_and_walls_are_sampled_under_and_around_the_objects(dataset):
+    for scene_id in dataset.scene_ids:
+        support = dataset.support_points(scene_id)
+        frame = dataset.frame(scene_id, 0)
+        objects = (frame.T_table_camera @ frame.T_camera_objects)[:, :2, 3]
+        on_table = support[np.abs(support[:, 2]) < 0.05]
+        gaps = np.linalg.norm(objects[:, None] - on_table[None, :, :2], axis=2).min(axis=1)
+        assert (gaps < 0.03).all()
+        assert (np.abs(support[:, :2]) < 0.24 + 0.2 + 0.2).all()
+
+
+def test_without_labels_there_are_scenes_and_meshes_to_evaluate_on(tmp_path):
+    config = dataclasses.replace(CONFIG, labels=None, sensor="clean")
+    layout = generate_dataset(tmp_path, 1, config, Workers(), progress=False)
+    assert not (tmp_path / "grasp_label").exists()
+    assert not (tmp_path / "collision_label").exists()
+    assert "grasp labels | none" in layout.card.read_text()
+    made = GraspDataset(tmp_path)
+    for object_id in made.object_ids(0):
+        assert made.mesh(object_id).is_watertight
+    assert len(made.support_points(0)) > 1000
+    assert (made.frame(0, 1).label > 0).any()
 
 
 def test_the_card_has_counts_seed_commit_and_command(dataset):

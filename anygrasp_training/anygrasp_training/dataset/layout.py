@@ -5,8 +5,8 @@ Official: `scenes/scene_NNNN/{realsense|kinect}/{rgb,depth,label,annotations,met
 `camK.npy`, `camera_poses.npy`, `cam0_wrt_table.npy`; `scenes/scene_NNNN/object_id_list.txt`;
 `models/NNN/nontextured.ply`; `grasp_label/NNN_labels.npz`; `collision_label/scene_NNNN/collision_labels.npz`.
 
-Ours: `depth_clean/` beside `depth/`, `association.npz` and `scene.json` of a scene, `models/NNN/object.json`,
-`dataset.json` and `README.md` of the dataset.
+Ours: `depth_clean/` beside `depth/`, `association.npz`, `support.npy` and `scene.json` of a scene,
+`models/NNN/object.json`, `dataset.json` and `README.md` of the dataset.
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ class SceneFolder:
     @property
     def times(self) -> Path:
         return self.camera_folder / "times_s.npy"
+
+    @property
+    def support(self) -> Path:
+        return self.folder / "support.npy"
 
     @property
     def info(self) -> Path:

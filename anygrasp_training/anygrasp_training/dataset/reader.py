@@ -118,7 +118,10 @@ class GraspDataset:
             raise DatasetError(
                 f"{path} is missing: no mesh of object {object_id}; generate or download models/"
             )
-        mesh: trimesh.Trimesh = trimesh.load_mesh(path)
+        # Vertices that coincide in float32 stay apart, as they were made: merged, edges may be crowded.
+        mesh: trimesh.Trimesh = trimesh.load_mesh(path, process=False)
+        if not mesh.is_watertight:
+            mesh.merge_vertices()
         return mesh
 
     def object_info(self, object_id: int) -> dict[str, Any]:
@@ -140,6 +143,11 @@ class GraspDataset:
                 f"has {len(objects)}; generate or download both again"
             )
         return collisions
+
+    def support_points(self, scene_id: int) -> Float64Array | None:
+        """Points (P, 3) of table and walls in the table frame; None in the real dataset."""
+        path = self.layout.scene(scene_id, self.camera).support
+        return read_array(path).astype(np.float64) if path.is_file() else None
 
     def association(self, scene_id: int) -> SceneAssociation:
         """Association labels of a scene (paper IV-A); only in our datasets."""

@@ -73,8 +73,9 @@ class SceneWriter:
         intrinsics: CameraIntrinsics,
         info: Mapping[str, Any],
         association: SceneAssociation | None = None,
+        support_m: Float32Array | None = None,
     ) -> None:
-        """Write what belongs to all views."""
+        """Write what belongs to all views; `support_m` (P, 3) are points of table and walls, table frame."""
         poses = np.array(self._poses)
         write_array(self._files.intrinsics, intrinsics.matrix)
         # Poses of the cameras in the frame of the first one, whose pose on the table is apart.
@@ -84,6 +85,8 @@ class SceneWriter:
             write_array(self._files.times, np.array(self._times_s))
         if association is not None:
             write_association(self._files.association, association)
+        if support_m is not None:
+            write_array(self._files.support, support_m)
         write_json(self._files.info, info)
 
 

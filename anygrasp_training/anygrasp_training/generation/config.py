@@ -33,7 +33,7 @@ class GenerationConfig:
     association_grasps: int = 256  # label grasps a view for association
     scene: SceneConfig = field(default_factory=SceneConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
-    labels: LabelConfig = field(default_factory=LabelConfig)
+    labels: LabelConfig | None = field(default_factory=LabelConfig)  # None: images, poses and meshes only
 
     def __post_init__(self) -> None:
         splits = tuple(split.value for split in Split)

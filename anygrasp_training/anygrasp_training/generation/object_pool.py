@@ -26,12 +26,18 @@ def draw_pool_object(config: GenerationConfig, object_id: int) -> tuple[str, int
 
 
 def generate_object(root: Path, config: GenerationConfig, object_id: int) -> None:
-    """Build, label and write one object; its model folder appears last, when all is written."""
+    """Build, label and write one object; its model folder appears last, when all is written.
+
+    Without `config.labels` there are no labels.
+    """
     layout = DatasetLayout(root)
     family, instance = draw_pool_object(config, object_id)
     body = make_object(family, instance)
-    labels = label_object(body.mesh, body.center_of_mass_m, config.labels, seed=config.seed)
-    write_grasp_labels(layout.grasp_label(object_id), labels)
+    label_counts: dict[str, int] = {}
+    if config.labels is not None:
+        labels = label_object(body.mesh, body.center_of_mass_m, config.labels, seed=config.seed)
+        write_grasp_labels(layout.grasp_label(object_id), labels)
+        label_counts = {"label_points": len(labels.points_m), "positive_cells": int(labels.positive.sum())}
     with staged_folder(layout.model(object_id)) as folder:
         write_bytes(folder / layout.mesh(object_id).name, body.mesh.export(file_type="ply"))
         write_json(
@@ -44,8 +50,7 @@ def generate_object(root: Path, config: GenerationConfig, object_id: int) -> Non
                 "mass_kg": body.mass_kg,
                 "center_of_mass_m": body.center_of_mass_m.tolist(),
                 "size_m": body.size_m.tolist(),
-                "label_points": len(labels.points_m),
-                "positive_cells": int(labels.positive.sum()),
+                **label_counts,
             },
         )
 

@@ -16,11 +16,13 @@ from anygrasp_training.dataset.grasp_label_files import read_grasp_labels, write
 from anygrasp_training.dataset.layout import DatasetLayout
 from anygrasp_training.dataset.rectangles import rectangle_grasps
 from anygrasp_training.dataset.writer import write_scene
+from anygrasp_training.evaluation.object_model import VOXEL_M
 from anygrasp_training.generation.config import GenerationConfig
 from anygrasp_training.generation.object_pool import load_pool_object
 from anygrasp_training.labels.object_labels import FRICTION_STEP, ObjectGraspLabels
 from anygrasp_training.scenes import Scene, SceneError, SceneRenderer, build_scene, plan_scene
 from anygrasp_training.scenes.cameras import draw_intrinsics, draw_viewpoints
+from anygrasp_training.scenes.obstacles import sample_furniture
 from anygrasp_training.scenes.scene_collision import scene_collisions
 from anygrasp_training.scenes.sensing import SceneSensor
 
@@ -30,6 +32,7 @@ _RECTANGLES_PER_OBJECT = 40
 _RECTANGLE_FRICTION = 0.4
 _VIEW_TRIES = 8
 _PLANS = 5
+_SUPPORT_MARGIN_M = 0.2  # about the objects: as far as the gripper reaches
 
 
 def generate_scene(root: Path, config: GenerationConfig, scene_id: int) -> None:
@@ -37,23 +40,23 @@ def generate_scene(root: Path, config: GenerationConfig, scene_id: int) -> None:
     layout = DatasetLayout(root)
     scene = _settle(layout, config, scene_id)
     object_ids = [item.object_id for item in scene.objects]
-    labels = [read_grasp_labels(layout.grasp_label(object_id)) for object_id in object_ids]
-    collisions = scene_collisions(scene, labels)
-    write_collisions(layout.collision_label(scene_id), collisions)
-
+    labels, collisions = _label(layout, config, scene, scene_id)
     rng = np.random.default_rng([config.seed, 3, scene_id])
     renderer, sensor = SceneRenderer(scene), SceneSensor(config.sensor)
     intrinsics = draw_intrinsics(config.camera, rng)
     T_scene_objects = np.array([item.T_scene_object for item in scene.objects])
-    associate = AssociationLabeller(object_ids, labels, collisions, config.association_grasps, rng)
-    rectangles = _rectangle_candidates(scene, labels, collisions, rng)
+    associate, rectangles = None, GraspGroup.empty()
+    if labels:
+        associate = AssociationLabeller(object_ids, labels, collisions, config.association_grasps, rng)
+        rectangles = _rectangle_candidates(scene, labels, collisions, rng)
     names = [item.body.name for item in scene.objects]
     cameras = _choose_cameras(renderer, intrinsics, config, rng)
     with write_scene(layout, scene_id, config.camera_name, object_ids, names) as writer:
         for T_scene_camera in cameras:
             view = renderer.render(T_scene_camera, intrinsics)
             T_camera_scene = inverse(T_scene_camera)
-            associate.add_view(view.depth_m, intrinsics, T_camera_scene @ T_scene_objects)
+            if associate is not None:
+                associate.add_view(view.depth_m, intrinsics, T_camera_scene @ T_scene_objects)
             writer.add_view(
                 view,
                 sensor.measure(view, scene, rng),
@@ -72,8 +75,21 @@ def generate_scene(root: Path, config: GenerationConfig, scene_id: int) -> None:
                     int((label.positive & ~hit).sum()) for label, hit in zip(labels, collisions, strict=True)
                 ],
             },
-            associate.match(neighbour_views(np.array(cameras))),
+            None if associate is None else associate.match(neighbour_views(np.array(cameras))),
+            sample_furniture(scene, _SUPPORT_MARGIN_M, VOXEL_M),
         )
+
+
+def _label(
+    layout: DatasetLayout, config: GenerationConfig, scene: Scene, scene_id: int
+) -> tuple[list[ObjectGraspLabels], list[BoolArray]]:
+    """Labels of the scene's objects and their collisions in it, which are written; none without labels."""
+    if config.labels is None:
+        return [], []
+    labels = [read_grasp_labels(layout.grasp_label(item.object_id)) for item in scene.objects]
+    collisions = scene_collisions(scene, labels)
+    write_collisions(layout.collision_label(scene_id), collisions)
+    return labels, collisions
 
 
 def _settle(layout: DatasetLayout, config: GenerationConfig, scene_id: int) -> Scene:

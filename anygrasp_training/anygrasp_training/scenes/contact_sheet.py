@@ -46,7 +46,8 @@ def write_contact_sheet(path: Path, seed: int = 0, instances: int = 3) -> int:
 
 def _tile(body: ProceduralObject) -> Uint8Array:
     size = _TILE_PX * _SUPERSAMPLING
-    T_scene_object = make_transform(np.eye(3), (0, 0, -body.mesh.bounds[0, 2]))
+    lower, upper = body.mesh.bounds
+    T_scene_object = make_transform(np.eye(3), (*(-(lower + upper)[:2] / 2), -lower[2]))
     table = Furniture("table", flat_table(1.0).mesh(), plain_finish((0.8, 0.8, 0.78)))
     scene = Scene(
         SceneKind.SINGLE, (PlacedObject(0, body, T_scene_object),), (table,), np.array([0, 0, -9.81]), 0
@@ -56,6 +57,6 @@ def _tile(body: ProceduralObject) -> Uint8Array:
     intrinsics = CameraIntrinsics(2.2 * size, 2.2 * size, size / 2, size / 2, size, size)
     image = SceneRenderer(scene, textured=False).render(look_at(eye, middle), intrinsics).color
     tile = cv2.resize(image, (_TILE_PX, _TILE_PX), interpolation=cv2.INTER_AREA)
-    text = f"{body.family} {100 * body.size_m.max():.0f} cm"
+    text = f"{body.family} {100 * body.size_m.max():.1f} cm"
     cv2.putText(tile, text, (4, _TILE_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (20, 20, 20), 1, cv2.LINE_AA)
     return np.asarray(tile, dtype=np.uint8)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
+from anygrasp_perception.cloud import voxel_downsample
 from anygrasp_perception.se3 import transform_points
 from anygrasp_training.scenes.scene import Scene
 
-__all__ = ["DistanceGrid", "SurfaceSamples", "sample_surfaces"]
+__all__ = ["DistanceGrid", "SurfaceSamples", "sample_furniture", "sample_surfaces"]
 
 _POINTS_PER_M2 = 4e5  # 1.6 mm apart: closer than the voxels below
 FURNITURE = -1
@@ -57,6 +58,13 @@ def sample_surfaces(scene: Scene, margin_m: float, seed: int = 0) -> SurfaceSamp
         points.append(sample)
         owners.append(np.full(len(sample), owner))
     return SurfaceSamples(np.concatenate(points), np.concatenate(owners))
+
+
+def sample_furniture(scene: Scene, margin_m: float, spacing_m: float) -> Float32Array:
+    """Sample (N, 3) table, walls and clutter within `margin_m` of the objects, one point a voxel."""
+    samples = sample_surfaces(scene, margin_m)
+    points = samples.points[samples.owners == FURNITURE]
+    return np.asarray(points[voxel_downsample(points, spacing_m)])
 
 
 def _sample_triangles(corners: Float64Array, rng: np.random.Generator) -> Float32Array:

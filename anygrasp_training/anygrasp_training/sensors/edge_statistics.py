@@ -65,7 +65,7 @@ def edge_offsets_px(
     """How far right-hand object edges of a depth image lie right of the true ones, one a row and edge (N,).
 
     `height_m` (H, W) is above the supporting plane with NaN where invalid, `object_mask` the true silhouette.
-    The measured edge is where the height falls below half of what it is inside. Edges lower than
+    The measured edge is where the height falls to half of what it is inside. Edges lower than
     `min_height_m`, without 2 `reach_px` of room, or beside a hole are left out.
     """
     offsets = []
@@ -81,8 +81,12 @@ def edge_offsets_px(
         level = float(np.median(profile[: reach_px // 2]))
         if level < min_height_m or abs(float(np.median(profile[-(reach_px // 2) :]))) > level / 4:
             continue
-        below = np.nonzero(profile < level / 2)[0]
-        offsets.append(float(below[0] - reach_px - 1))
+        first_below = int(np.nonzero(profile < level / 2)[0][0])
+        if first_below == 0:
+            continue
+        above, below = profile[first_below - 1], profile[first_below]
+        crossing = first_below - 1 + (above - level / 2) / (above - below)
+        offsets.append(float(crossing - reach_px - 0.5))
     return np.array(offsets)
 
 

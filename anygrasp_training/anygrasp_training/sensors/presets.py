@@ -38,7 +38,7 @@ D435_STEREO = ActiveStereoConfig(
 # As `python -m anygrasp_training.sensors.fit --realdata DIR --camera NAME` printed them.
 D415 = StatisticalStereoConfig(
     rig=D415_RIG,
-    noise=((1.0, 0.0293), (4.0, 0.0763), (16.0, 0.0428), (32.0, 0.0925)),
+    noise=((1.0, 0.0035), (4.0, 0.0588), (8.0, 0.0377), (16.0, 0.0501), (32.0, 0.0768)),
     window_px=3.0,
     surface_px=2.5,
     fattening_px=1.0,
@@ -47,21 +47,21 @@ D415 = StatisticalStereoConfig(
     left_right_px=0.25,
     dropout=0.0,
     dark_signal=0.01119,
-    dark_spread=0.68,
+    dark_spread=0.5,
     noise_exponent=0.04,
 )
 D435 = StatisticalStereoConfig(
     rig=D435_RIG,
-    noise=((2.0, 0.1051), (4.0, 0.1296), (32.0, 0.1634)),
+    noise=((2.0, 0.1189), (4.0, 0.0845), (32.0, 0.2113)),
     window_px=4.0,
     surface_px=1.8,
-    fattening_px=1.0,
-    edge_jitter_px=2.0,
+    fattening_px=0.5,
+    edge_jitter_px=0.6,
     edge_loss=0.1,
-    left_right_px=0.5,
+    left_right_px=0.0,
     dropout=0.0,
-    dark_signal=0.01626,
-    dark_spread=0.9,
+    dark_signal=0.01786,
+    dark_spread=0.5,
     noise_exponent=0.14,
 )
 
