@@ -13,7 +13,7 @@ from anygrasp_sim.cell_config import CellConfig
 from anygrasp_sim.scenery import FRICTION, STIFF, add_scenery
 from anygrasp_training.objects import ProceduralObject
 
-__all__ = ["build_world"]
+__all__ = ["add_object", "build_world"]
 
 
 def build_world(config: CellConfig, objects: Sequence[ProceduralObject]) -> mujoco.MjModel:
@@ -29,7 +29,7 @@ def build_world(config: CellConfig, objects: Sequence[ProceduralObject]) -> mujo
     _set_physics(spec, config)
     add_scenery(spec, config)
     for index, item in enumerate(objects):
-        _add_object(spec, item, (0.4 * index, 3.0, 1.0))
+        add_object(spec, item, (0.4 * index, 3.0, 1.0))
     model = spec.compile()
     for item in objects:
         # This much is nothing to a fall, but ends the rolling of a can, which friction alone never would.
@@ -45,7 +45,8 @@ def _set_physics(spec: mujoco.MjSpec, config: CellConfig) -> None:
     option.noslip_iterations = 5
 
 
-def _add_object(spec: mujoco.MjSpec, item: ProceduralObject, position: tuple[float, float, float]) -> None:
+def add_object(spec: mujoco.MjSpec, item: ProceduralObject, position: tuple[float, float, float]) -> None:
+    """Add a free body with the object's inertia and convex parts; wants a material named `object`."""
     body = spec.worldbody.add_body(name=item.name, pos=position)
     body.add_freejoint(name=item.name)
     body.explicitinertial = True
