@@ -14,7 +14,7 @@ from rclpy.node import Node
 
 from anygrasp_msgs.action import ClearBin, Pick
 from anygrasp_perception.ros_conversions import grasp_from_msg
-from robot_drivers.arms.arm import ArmError
+from robot_drivers.arms.arm import ArmError, ArmLost
 from robot_drivers.executors.bin_picking import BinPickingExecutor
 from robot_drivers.executors.perception import Perception, PerceptionError
 from robot_drivers.executors.pick import OnEvent
@@ -102,25 +102,31 @@ class PickActions:
         """Do the work of one goal, unless another is under way, and fill in how it ended."""
         if not self._one_goal.acquire(blocking=False):
             return _finish(goal, result, PickError.BUSY, "another goal is under way: cancel it or wait")
+        self._feedback = feedback
         try:
-            problem = self._link.problem
-            if problem is not None:
-                return _finish(goal, result, PickError.ROBOT_LOST, problem)
-            self._picker.clear_stop(PickError.CANCELED)
-            self._feedback = feedback
-            code, text = work()
-        except (PickFailed, PerceptionError) as error:
-            code, text = error.code, str(error)
-        except ArmError as error:
-            code, text = PickError.ROBOT_STOPPED, str(error)
-        except ValueError as error:  # a grasp that is none
-            code, text = PickError.UNREACHABLE, str(error)
+            code, text = self._outcome(work)
+            if code in (PickError.ROBOT_LOST, PickError.GRIPPER_LOST):
+                self._link.report_lost(text)
         finally:
             self._feedback = _no_feedback
             self._one_goal.release()
-        if code in (PickError.ROBOT_LOST, PickError.GRIPPER_LOST):
-            self._link.report_lost(text)
         return _finish(goal, result, code, text)
+
+    def _outcome(self, work: Callable[[], Outcome]) -> Outcome:
+        problem = self._link.problem
+        if problem is not None:
+            return PickError.ROBOT_LOST, problem
+        try:
+            self._picker.clear_stop(PickError.CANCELED)
+            return work()
+        except (PickFailed, PerceptionError) as error:
+            return error.code, str(error)
+        except ArmLost as error:
+            return PickError.ROBOT_LOST, str(error)
+        except ArmError as error:
+            return PickError.ROBOT_STOPPED, str(error)
+        except ValueError as error:  # a grasp that is none
+            return PickError.UNREACHABLE, str(error)
 
 
 def _finish(goal: ServerGoalHandle, result: Result, code: PickError | None, text: str) -> Result:

@@ -31,6 +31,7 @@ class RobotLink:
         self._retry_s = retry_s
         self._broadcaster = TransformBroadcaster(node)
         self._problem: str | None = "not connected yet"
+        self._changing = threading.Lock()
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._keep_connected, name="robot_link", daemon=True)
@@ -42,9 +43,11 @@ class RobotLink:
         return self._problem
 
     def report_lost(self, problem: str) -> None:
-        """Tell the link that arm or gripper was lost; it connects again."""
-        self._problem = problem
-        self._wake.set()
+        """Tell the link that arm or gripper was lost; it connects again, unless it is doing so already."""
+        with self._changing:
+            if self._problem is None:
+                self._problem = problem
+                self._wake.set()
 
     def publish_tool(self) -> None:
         """Publish `base` -> `tool0` from the arm's own pose; called by a timer of the node."""
