@@ -42,7 +42,7 @@ EDGE_CANDIDATES: dict[str, tuple[float, ...]] = {
     "fattening_px": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
     "edge_jitter_px": (0.0, 0.3, 0.6, 1.0, 1.5, 2.0),
     "surface_px": (0.3, 0.5, 0.8, 1.2, 1.8, 2.5),
-    "window_px": (1.5, 2.0, 3.0, 4.0, 5.0),
+    "window_px": (3.0, 4.0, 5.0),  # smaller ones keep thin objects that real frames lose
     "edge_loss": (0.0, 0.005, 0.01, 0.02, 0.05, 0.1),
     "left_right_px": (0.0, 0.25, 0.5, 1.0, 2.0),
     "dropout": (0.0, 0.0003, 0.001, 0.003),

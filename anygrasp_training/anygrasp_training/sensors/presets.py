@@ -38,7 +38,7 @@ D435_STEREO = ActiveStereoConfig(
 # As `python -m anygrasp_training.sensors.fit --realdata DIR --camera NAME` printed them.
 D415 = StatisticalStereoConfig(
     rig=D415_RIG,
-    noise=((1.0, 0.0035), (4.0, 0.0588), (8.0, 0.0377), (16.0, 0.0501), (32.0, 0.0768)),
+    noise=((1.0, 0.0044), (4.0, 0.0567), (8.0, 0.0494), (32.0, 0.0922)),
     window_px=3.0,
     surface_px=2.5,
     fattening_px=1.0,
@@ -52,11 +52,11 @@ D415 = StatisticalStereoConfig(
 )
 D435 = StatisticalStereoConfig(
     rig=D435_RIG,
-    noise=((2.0, 0.1189), (4.0, 0.0845), (32.0, 0.2113)),
-    window_px=4.0,
+    noise=((2.0, 0.1185), (4.0, 0.0856), (32.0, 0.2108)),
+    window_px=2.0,
     surface_px=1.8,
     fattening_px=0.5,
-    edge_jitter_px=0.6,
+    edge_jitter_px=1.0,
     edge_loss=0.1,
     left_right_px=0.0,
     dropout=0.0,
