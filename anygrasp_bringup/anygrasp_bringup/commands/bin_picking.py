@@ -64,7 +64,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--objects", type=_positive, metavar="N", help="objects dropped into the simulated bin"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of the heap and the detector: same seed, same run"
+        "--seed", type=int, metavar="N", help="of the heap and the detector: same seed, same heap"
     )
     parser.add_argument("--max-attempts", type=_positive, metavar="N", help="stop after N attempts")
     parser.add_argument(
