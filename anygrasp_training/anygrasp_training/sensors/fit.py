@@ -103,6 +103,8 @@ def fit_edges(
             total += _distance(_edge_figures(measure_frame(depth, view.intrinsics, silhouette)), target)
         return total
 
+    for name, values in candidates.items():
+        config = _changed(config, name, _nearest(values, float(getattr(config, name))))
     best = cost(config)
     for _ in range(sweeps):
         for name, values in candidates.items():
@@ -178,6 +180,10 @@ def _covariance(
 def _changed(config: StatisticalStereoConfig, name: str, value: float) -> StatisticalStereoConfig:
     values: dict[str, Any] = {name: value}
     return replace(config, **values)
+
+
+def _nearest(values: Sequence[float], wanted: float) -> float:
+    return min(values, key=lambda value: abs(value - wanted))
 
 
 def _edge_figures(statistics: FrameStatistics) -> Float64Array:

@@ -52,8 +52,8 @@ D415 = StatisticalStereoConfig(
 )
 D435 = StatisticalStereoConfig(
     rig=D435_RIG,
-    noise=((2.0, 0.1185), (4.0, 0.0856), (32.0, 0.2108)),
-    window_px=2.0,
+    noise=((2.0, 0.1187), (4.0, 0.0852), (32.0, 0.2109)),
+    window_px=4.0,
     surface_px=1.8,
     fattening_px=0.5,
     edge_jitter_px=1.0,
