@@ -18,9 +18,9 @@ NO_GRIP = 1e3  # friction coefficient that stands for: slips at any
 
 
 def friction_quality(friction: ArrayLike, best: float, worst: float) -> Float64Array:
-    """Quality ln(worst / mu) / ln(worst / best), clipped to [0, 1], of friction coefficients (...)."""
-    mu = np.maximum(np.asarray(friction, dtype=np.float64), 1e-9)
-    return np.asarray(np.clip(np.log(worst / mu) / np.log(worst / best), 0.0, 1.0))
+    """Quality ln(worst / mu) / ln(worst / best) in [0, 1] of friction coefficients (...), kept in best to worst."""
+    mu = np.clip(np.asarray(friction, dtype=np.float64), best, worst)
+    return np.asarray(np.log(worst / mu) / np.log(worst / best))
 
 
 def required_friction(normals: ArrayLike, directions: ArrayLike) -> Float64Array:

@@ -24,6 +24,7 @@ from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, Trans
 from anygrasp_msgs.msg import GraspArray
 from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
+from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest, DetectionResult
 from anygrasp_perception.detectors import create_detector
 from anygrasp_perception.frame_pairing import FramePair, FramePairing
@@ -116,19 +117,19 @@ class GraspDetectionNode(Node):
             pair = self._pairing.wait(newest_ns, timeout_s=0.5)
             if pair is None:
                 continue
-            newest_ns = pair.stamp_ns
+            newest_ns, started = pair.stamp_ns, time.perf_counter()
             wanted = self._grasps.get_subscription_count() + self._markers.get_subscription_count()
             if not (self._config.continuous and wanted):
                 continue
             try:
-                frame = self._frame(pair)
+                cloud = self._frame(pair).cloud()
             except FrameError as error:
                 self._drop("bad_image", str(error))
                 continue
             request = DetectionRequest(
                 gripper=self._config.gripper, max_grasps=self._config.max_grasps, seed=self._config.seed
             )
-            self._publish(self._detect(frame, request), pair)
+            self._publish(self._detect(cloud, request, started), pair)
 
     def _on_detect(
         self, request: DetectGrasps.Request, response: DetectGrasps.Response
@@ -137,11 +138,13 @@ class GraspDetectionNode(Node):
         pair = self._pairing.wait(stamp_to_ns(request.newer_than), timeout_s)
         if pair is None:
             return self._refuse(response, "NO_IMAGE", f"no colour and depth pair within {timeout_s:.1f} s")
+        started = time.perf_counter()
         try:
             frame = self._frame(pair)
+            cloud = frame.cloud()
             decoded = decode_request(
                 request,
-                frame.cloud(),
+                cloud,
                 frame.depth_m.shape,
                 self._config.gripper,
                 self._config.max_grasps,
@@ -154,7 +157,7 @@ class GraspDetectionNode(Node):
             return self._refuse(response, "BAD_REQUEST", str(error))
         except TransformException as error:
             return self._refuse(response, "TF_UNAVAILABLE", str(error))
-        response.grasps = self._publish(self._detect(frame, decoded), pair)
+        response.grasps = self._publish(self._detect(cloud, decoded, started), pair)
         return response
 
     def _frame(self, pair: FramePair[Image]) -> RgbdFrame:
@@ -163,14 +166,13 @@ class GraspDetectionNode(Node):
         depth_m = depth_to_metres(depth_from_msg(pair.depth))
         return RgbdFrame(color=color_from_msg(pair.color), depth_m=depth_m, intrinsics=self._intrinsics)
 
-    def _detect(self, frame: RgbdFrame, request: DetectionRequest) -> DetectionResult:
+    def _detect(self, cloud: PointCloud, request: DetectionRequest, started: float) -> DetectionResult:
+        """Detect once the detector is free; `started` is when the work on the image began."""
+        cloud_s = time.perf_counter() - started
         with self._detecting:
-            started = time.perf_counter()
-            cloud = frame.cloud()
-            cloud_s = time.perf_counter() - started
+            waited_s = time.perf_counter() - started - cloud_s
             result = self._detector.detect(cloud, request)
-            result.durations_s["cloud"] = cloud_s
-            result.durations_s["total"] = time.perf_counter() - started
+        result.durations_s.update(cloud=cloud_s, waiting=waited_s, total=time.perf_counter() - started)
         self._counts["detections"] += 1
         self._last = result
         return result
