@@ -4,6 +4,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from anygrasp_perception.antipodal import friction_quality
 from anygrasp_perception.arrays import Float32Array, Float64Array
 from anygrasp_training.labels.contacts import PadContacts
 
@@ -30,5 +31,4 @@ def antipodal_friction(contacts: PadContacts, closing_directions: NDArray[np.flo
 
 def friction_score(friction: ArrayLike) -> Float64Array:
     """Return grasp scores (...) in [0, 1], ln(mu_max / mu) / ln(mu_max / mu_min), mu within 0.1 and 1."""
-    mu = np.clip(np.asarray(friction, dtype=np.float64), BEST_FRICTION, WORST_FRICTION)
-    return np.asarray(np.log(WORST_FRICTION / mu) / np.log(WORST_FRICTION / BEST_FRICTION))
+    return friction_quality(friction, BEST_FRICTION, WORST_FRICTION)

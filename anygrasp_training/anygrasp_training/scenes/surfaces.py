@@ -33,9 +33,9 @@ def scene_surfaces(scene: Scene, *, textured: bool = True) -> list[Surface]:
     for item in scene.objects:
         metallic = item.body.category == "hardware"
         # The parts carry the colours; their inner faces are out of sight in each other.
-        for color in dict.fromkeys(part.color for part in item.body.parts):
+        for color in dict.fromkeys(color for _, color in item.body.surfaces):
             finish = draw_finish(color, rng, metallic=metallic) if textured else plain_finish(color)
-            mesh = trimesh.util.concatenate([part.mesh for part in item.body.parts if part.color == color])
+            mesh = trimesh.util.concatenate([mesh for mesh, its in item.body.surfaces if its == color])
             placed = trimesh.Trimesh(
                 transform_points(item.T_scene_object, mesh.vertices), mesh.faces, process=False
             )
