@@ -18,7 +18,7 @@ NO_GRIP = 1e3  # friction coefficient that stands for: slips at any
 
 
 def friction_quality(friction: ArrayLike, best: float, worst: float) -> Float64Array:
-    """Quality ln(worst / mu) / ln(worst / best) in [0, 1] of friction coefficients (...), kept in best to worst."""
+    """Quality ln(worst / mu) / ln(worst / best), 0 to 1, of friction (...) kept in best to worst."""
     mu = np.clip(np.asarray(friction, dtype=np.float64), best, worst)
     return np.asarray(np.log(worst / mu) / np.log(worst / best))
 

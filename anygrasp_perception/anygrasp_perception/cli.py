@@ -7,10 +7,8 @@ import argparse
 import math
 import os
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anygrasp_perception.arrays import Uint8Array
+from anygrasp_perception.atomic_files import whole_or_not
 from anygrasp_perception.camera import CameraIntrinsics, RgbdFrame, depth_to_metres
 from anygrasp_perception.detector import DetectionRequest, DetectionResult
 from anygrasp_perception.detectors import DETECTORS, create_detector
@@ -201,7 +200,7 @@ def _write(
     """Write what was asked for, each file whole or not at all; return the paths."""
     written = []
     if args.out is not None:
-        with _whole_or_not(args.out) as temporary:
+        with whole_or_not(args.out) as temporary:
             save_npz(
                 temporary,
                 result.grasps,
@@ -215,20 +214,11 @@ def _write(
         written.append(args.out)
     if args.picture is not None:
         picture = draw_grasps(_canvas(frame), result.grasps, frame.intrinsics, request.gripper, args.top)
-        with _whole_or_not(args.picture) as temporary:
+        with whole_or_not(args.picture) as temporary:
             if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture[..., ::-1])):
                 raise OSError(f"could not write the picture {args.picture}")
         written.append(args.picture)
     return written
-
-
-@contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    """Write to the path yielded; it is renamed to `path` in the end: never a half-written file."""
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".detect-") as folder:
-        temporary = Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)
 
 
 def _canvas(frame: RgbdFrame) -> Uint8Array:

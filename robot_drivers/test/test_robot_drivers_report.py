@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
+from anygrasp_perception.atomic_files import write_atomically
 from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.se3 import make_transform
 from robot_drivers.executors.pick_errors import PickError
 from robot_drivers.executors.pick_record import PickRecord
-from robot_drivers.report.atomic_write import write_atomically
 from robot_drivers.report.attribution import AttemptOutcome, judge_attempts
 from robot_drivers.report.contact_sheet import PickPicture, render_contact_sheet, save_contact_sheet
 from robot_drivers.report.ground_truth import CellSnapshot, ObjectState, Place, bin_entries, snapshot_at
@@ -242,7 +242,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     def full_disk(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("robot_drivers.report.atomic_write.os.replace", full_disk)
+    monkeypatch.setattr("anygrasp_perception.atomic_files.os.replace", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"

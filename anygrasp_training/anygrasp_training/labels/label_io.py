@@ -2,7 +2,6 @@
 """Grasp labels of one object on disk: compressed `.npz`, versioned, written whole or not at all."""
 
 import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import fields
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from anygrasp_perception.atomic_files import whole_or_not
 from anygrasp_training.labels.object_labels import ObjectGraspLabels
 
 __all__ = ["FORMAT_VERSION", "load_labels", "save_labels"]
@@ -20,21 +20,9 @@ _VERSION_KEY = "format_version"
 
 def save_labels(path: str | os.PathLike[str], labels: ObjectGraspLabels) -> None:
     """Write labels to `path`; an interrupted write or a full disk leaves what was there before."""
-    target = Path(path)
     arrays = {field.name: getattr(labels, field.name) for field in fields(labels)}
-    # Beside the target, so that the last step is a rename within one file system.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, **{_VERSION_KEY: np.int64(FORMAT_VERSION)}, **arrays
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:  # an interrupt too must not leave half a file behind
-        os.unlink(temporary)
-        raise
+    with whole_or_not(Path(path)) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **{_VERSION_KEY: np.int64(FORMAT_VERSION)}, **arrays)
 
 
 def load_labels(path: str | os.PathLike[str]) -> ObjectGraspLabels:

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from anygrasp_perception.arrays import Uint8Array
+from anygrasp_perception.atomic_files import write_atomically
 from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.drawing import draw_grasps
-from robot_drivers.report.atomic_write import write_atomically
 from robot_drivers.report.attribution import AttemptOutcome
 
 __all__ = ["PickPicture", "render_contact_sheet", "save_contact_sheet"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_drivers.report.atomic_write import write_atomically
+from anygrasp_perception.atomic_files import write_atomically
 from robot_drivers.report.attribution import AttemptOutcome
 from robot_drivers.report.ground_truth import CellSnapshot, Place, bin_entries
 
