@@ -7,13 +7,11 @@ Once on all valid pixels, as the detection node runs it, and once on 20 000 poin
 """
 
 import argparse
-import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+from machine import describe_machine, use_one_core
 
 from anygrasp_perception.camera import CameraIntrinsics, RgbdFrame
 from anygrasp_perception.cloud import PointCloud
@@ -79,11 +77,8 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=10)
     arguments = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    print(
-        f"{_processor()}, {os.cpu_count()} cores, 1 thread on 1 of them; "
-        f"Python {platform.python_version()}, numpy {np.__version__}"
-    )
+    use_one_core()
+    print(describe_machine())
     rng = np.random.default_rng(0)
     frame = make_frame(rng)
     few = frame.cloud()
@@ -100,12 +95,6 @@ def main() -> None:
     )
     bench("640x480 depth, anywhere", frame.cloud, DetectionRequest(), arguments.runs)
     bench(f"{POINTS} points, inside the plate, within 25 deg", lambda: few, bin_request, arguments.runs)
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ The goal is 20 ms; the paper reports 80 ms on a GPU (section IV-D).
 """
 
 import argparse
-import os
-import platform
 import time
-from pathlib import Path
 
 import numpy as np
+from machine import describe_machine, use_one_core
 from numpy.typing import NDArray
 
 from anygrasp_perception.detector import DetectionRequest
@@ -91,11 +89,8 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=100)
     arguments = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    print(
-        f"{_processor()}, {os.cpu_count()} cores, 1 thread on 1 of them; "
-        f"Python {platform.python_version()}, numpy {np.__version__}"
-    )
+    use_one_core()
+    print(describe_machine())
     points, candidates = make_scene(np.random.default_rng(0))
     bench("a detector's mix", candidates.top(GRASPS), points, arguments.runs)
     # Grasps that pass every check go through every step: the slowest case.
@@ -106,12 +101,6 @@ def main() -> None:
         PostProcessingConfig(centring_margin_m=0.01),
     )[0]
     bench("all free", free.top(GRASPS), points, arguments.runs)
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 
 import numpy as np
+from machine import describe_machine
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
@@ -60,7 +60,7 @@ def main() -> None:
         ("cloud 640x480 -> PointCloud2", 10, lambda: conversions.cloud_to_msg(points, color, header)),
         ("PointCloud2 -> cloud 640x480", 10, lambda: conversions.cloud_from_msg(cloud_message)),
     ]
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    print(describe_machine())
     print(f"{'conversion':32s}{'min ms':>9s}{'median ms':>11s}{'goal ms':>9s}")
     for name, goal_ms, function in cases:
         best, median = milliseconds(function)
