@@ -12,6 +12,7 @@ from anygrasp_sim.arm_model import load_arm
 from anygrasp_sim.cell_config import CellConfig
 from anygrasp_sim.scenery import FRICTION, STIFF, add_scenery
 from anygrasp_training.objects import ProceduralObject
+from anygrasp_training.objects.mujoco_body import add_free_body
 
 __all__ = ["add_object", "build_world"]
 
@@ -47,16 +48,7 @@ def _set_physics(spec: mujoco.MjSpec, config: CellConfig) -> None:
 
 def add_object(spec: mujoco.MjSpec, item: ProceduralObject, position: tuple[float, float, float]) -> None:
     """Add a free body with the object's inertia and convex parts; wants a material named `object`."""
-    body = spec.worldbody.add_body(name=item.name, pos=position)
-    body.add_freejoint(name=item.name)
-    body.explicitinertial = True
-    body.mass = item.mass_kg
-    body.ipos = (0.0, 0.0, 0.0)
-    moments, axes = np.linalg.eigh(item.inertia_kg_m2)
-    axes[:, 2] *= np.sign(np.linalg.det(axes))  # right-handed
-    quat = np.zeros(4)
-    mujoco.mju_mat2Quat(quat, axes.ravel())
-    body.inertia, body.iquat = moments, quat
+    body = add_free_body(spec, item.name, item, position)
     for index, part in enumerate(item.parts):
         name = f"{item.name}_{index}"
         spec.add_mesh(

@@ -10,6 +10,7 @@ import numpy as np
 
 from anygrasp_perception.arrays import BoolArray, Float64Array
 from anygrasp_training.objects import ProceduralObject
+from anygrasp_training.objects.mujoco_body import add_free_body
 from anygrasp_training.scenes.surroundings import Tray
 from anygrasp_training.scenes.table import Table
 
@@ -146,16 +147,7 @@ def _add_table(spec: mujoco.MjSpec, table: Table) -> None:
 
 
 def _add_object(spec: mujoco.MjSpec, name: str, item: ProceduralObject) -> None:
-    body = spec.worldbody.add_body(name=name)
-    body.add_freejoint(name=name)
-    body.explicitinertial = True
-    body.mass = item.mass_kg
-    body.ipos = item.center_of_mass_m
-    moments, axes = np.linalg.eigh(item.inertia_kg_m2)
-    axes[:, 2] *= np.sign(np.linalg.det(axes))  # right-handed
-    quat = np.zeros(4)
-    mujoco.mju_mat2Quat(quat, axes.ravel())
-    body.inertia, body.iquat = moments, quat
+    body = add_free_body(spec, name, item)
     for index, mesh in enumerate(item.convex_parts):
         part = f"{name}_{index}"
         spec.add_mesh(
