@@ -80,6 +80,7 @@ def _tile(name: str, frame: RgbdFrame) -> Uint8Array:
     step = 256 // SHADES
     tile = tile // step * step + step // 2
     caption = f"{name.replace('_', ' ')}: {len(grasps)} grasps"
+    print(caption)
     cv2.rectangle(tile, (0, 0), (TILE_WIDTH, 20), (255, 255, 255), -1)
     cv2.putText(tile, caption, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
     return tile
