@@ -16,25 +16,29 @@ from anygrasp_training.sensors.ray_scene import Material, RayScene
 __all__ = ["SENSORS", "SceneSensor"]
 
 CLEAN = "clean"
-SENSORS = (CLEAN, *SENSOR_NAMES)
+MIXED = "mixed"
+SENSORS = (CLEAN, *SENSOR_NAMES, MIXED)
+_MIX = ("d415", "d435")  # a detector trained on one camera's noise alone knows no other's
 
 
 class SceneSensor:
-    """A depth sensor pointed at scenes; `clean` reports what is there.
+    """A depth sensor pointed at scenes; `clean` reports what is there, `mixed` is another for each view.
 
     Raises ValueError on a name that is not in SENSORS.
     """
 
     def __init__(self, name: str) -> None:
-        self._sensor: DepthSensor | None = None if name == CLEAN else make_sensor(name)
+        names = {CLEAN: (), MIXED: _MIX}.get(name, (name,))
+        self._sensors: tuple[DepthSensor, ...] = tuple(make_sensor(each) for each in names)
         # These render infrared images of their own; the others make do with the view.
         self._needs_scene = name.endswith("-stereo")
         self._ray_scene: tuple[Scene, RayScene] | None = None
 
     def measure(self, view: SceneView, scene: Scene, rng: np.random.Generator) -> Float32Array:
         """Return the depth (H, W) in metres that the sensor reports of a view of a scene, 0 invalid."""
-        if self._sensor is None:
+        if not self._sensors:
             return view.depth_m
+        sensor = self._sensors[int(rng.integers(len(self._sensors))) if len(self._sensors) > 1 else 0]
         clean = CleanView(
             view.depth_m,
             view.intrinsics,
@@ -43,7 +47,7 @@ class SceneSensor:
             scene=self._rays(scene) if self._needs_scene else None,
             T_scene_camera=view.T_scene_camera if self._needs_scene else None,
         )
-        return self._sensor.measure(clean, rng)
+        return sensor.measure(clean, rng)
 
     def _rays(self, scene: Scene) -> RayScene:
         """The scene for infrared rays; all its views share one."""
