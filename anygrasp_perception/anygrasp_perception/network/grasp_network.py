@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole network: points, seeds, views, cylinders, grasps (paper IV-B.1; DESIGN 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anygrasp_perception.arrays import Float32Array, IntpArray
+from anygrasp_perception.grasp import fibonacci_views, rotation_from_approach
+from anygrasp_perception.network.backbone import SparseUNet
+from anygrasp_perception.network.cylinder import group_cylinders
+from anygrasp_perception.network.heads import CropHead, CropPrediction, PointHead, ViewHead
+from anygrasp_perception.network.layers import NormalisedLayer
+from anygrasp_perception.network.matmul import fast_float32
+from anygrasp_perception.network.network_config import NetworkConfig
+from anygrasp_perception.network.seed_sampling import farthest_points
+from anygrasp_perception.network.voxel_cloud import VoxelBatch, VoxelCloud
+
+__all__ = ["GraspNetwork", "GraspPrediction", "view_rotations"]
+
+SEED_LIMIT = 0.1  # objectness and graspness of a seed (DESIGN 3)
+
+
+@cache
+def view_rotations() -> Float32Array:
+    """Return the rotations (300, 3, 3) of the views at in-plane angle zero, read-only."""
+    rotations = rotation_from_approach(-fibonacci_views()).astype(np.float32)
+    rotations.setflags(write=False)
+    return rotations
+
+
+@dataclass(frozen=True, eq=False)
+class GraspPrediction:
+    """Everything the network says about one cloud of N voxels: S seeds, one view each, 12 x 5 cells."""
+
+    points: Float32Array  # (N, 3) voxel means, metres
+    objectness: Float32Array  # (N,) probability of an object
+    graspness: Float32Array  # (N,)
+    seeds: IntpArray  # (S,) rows of points
+    view_scores: Float32Array  # (S, 300)
+    view_ids: IntpArray  # (S,) the views chosen
+    scores: Float32Array  # (S, 12, 5) before the stable score
+    widths_m: Float32Array  # (S, 12, 5)
+    stable_scores: Float32Array  # (S, 12)
+    seed_features: Float32Array  # (S, C)
+    grasp_features: Float32Array  # (S, C')
+
+
+class GraspNetwork(nn.Module):
+    """Geometry processing module. Training calls its parts, `predict` runs all of it on one cloud."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = SparseUNet(config)
+        self.point_head = PointHead(config)
+        self.view_head = ViewHead(config)
+        self.crop_head = CropHead(config)
+
+    def encode(self, batch: VoxelBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return features (N, C), objectness logits (N, 2) and graspness (N,) of a batch's voxels."""
+        features = self.backbone(batch.features, batch.level)
+        return (features, *self.point_head(features))
+
+    def crop(
+        self,
+        points: Tensor,
+        features: Tensor,
+        seeds: Tensor,
+        seed_features: Tensor,
+        rotations: Tensor,
+        rng: np.random.Generator,
+    ) -> CropPrediction:
+        """Predict the grasps of seeds (S,), rows of one cloud's points (N, 3) and features (N, C), along the
+        rotations (S, 3, 3). The cylinders' samples are drawn with `rng`."""
+        drawn = rng.permutation(len(points))[: self.config.cylinder_pool]
+        pool = torch.from_numpy(drawn).to(points.device)
+        with torch.no_grad():
+            rows, local = group_cylinders(points, pool, seeds, rotations, self.config)
+        prediction: CropPrediction = self.crop_head(features, rows, local, seed_features, rotations)
+        return prediction
+
+    @torch.inference_mode()
+    def predict(
+        self, cloud: VoxelCloud, rng: np.random.Generator, allowed: Float32Array | None = None
+    ) -> GraspPrediction:
+        """Run the network on one cloud. Seeds are taken where `allowed` (N,) is true, everywhere without it.
+
+        Raises ValueError when the cloud was voxelised for another network.
+        """
+        if cloud.voxel_m != self.config.voxel_m:
+            raise ValueError(f"the network takes voxels of {self.config.voxel_m} m, got {cloud.voxel_m} m")
+        device = next(self.parameters()).device
+        with fast_float32():
+            batch = VoxelBatch.of([cloud], device)
+            features, logits, graspness = self.encode(batch)
+            objectness = logits.softmax(dim=1)[:, 1].cpu().numpy()
+            graspable = graspness.cpu().numpy()
+            eligible = (objectness > 0.5) & (graspable > SEED_LIMIT)
+            if allowed is not None:
+                eligible &= allowed.astype(bool)
+            seeds = choose_seeds(cloud.points, eligible, graspable, self.config.seed_count)
+            rows = torch.from_numpy(seeds).to(device)
+            view_scores, seed_features = self.view_head(features[rows])
+            view_ids = view_scores.argmax(dim=1).cpu().numpy()
+            rotations = torch.from_numpy(view_rotations()[view_ids]).to(device)
+            crop = self.crop(batch.points, features, rows, seed_features, rotations, rng)
+        return GraspPrediction(
+            points=cloud.points,
+            objectness=objectness,
+            graspness=graspable,
+            seeds=seeds,
+            view_scores=view_scores.cpu().numpy(),
+            view_ids=view_ids,
+            scores=crop.scores.cpu().numpy(),
+            widths_m=crop.widths_m.cpu().numpy(),
+            stable_scores=crop.stable_scores.cpu().numpy(),
+            seed_features=seed_features.cpu().numpy(),
+            grasp_features=crop.features.cpu().numpy(),
+        )
+
+    def fold(self) -> GraspNetwork:
+        """Merge all batch normalisations, for inference; the network cannot be trained after."""
+        for module in self.modules():
+            if isinstance(module, NormalisedLayer):
+                module.fold()
+        return self.eval()
+
+
+def choose_seeds(
+    points: Float32Array, eligible: np.ndarray, graspness: Float32Array, count: int
+) -> IntpArray:
+    """Return at most `count` rows of eligible points, spread out, the most graspable one first."""
+    rows = np.flatnonzero(eligible)
+    if len(rows) == 0:
+        return rows
+    return rows[farthest_points(points[rows], count, int(graspness[rows].argmax()))]

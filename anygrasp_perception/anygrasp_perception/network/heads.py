@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is predicted at points, at seeds, and in the cylinders along the chosen views (paper IV-B.1, Fig. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M, VIEW_COUNT
+from anygrasp_perception.network.layers import Linear
+from anygrasp_perception.network.network_config import NetworkConfig
+
+__all__ = ["WIDTH_SCALE", "CropHead", "CropPrediction", "PointHead", "ViewHead"]
+
+WIDTH_SCALE = 10.0  # widths are learnt in decimetres: about as large as the scores
+
+
+class PointHead(nn.Module):
+    """Objectness and graspness of every point."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.out = nn.Linear(config.feature_channels, 3)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (N, C) to objectness logits (N, 2), background and object, and graspness (N,)."""
+        out = self.out(features)
+        return out[:, :2], out[:, 2]
+
+
+class ViewHead(nn.Module):
+    """Scores of the 300 approach directions of every seed."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(config.feature_channels, config.feature_channels)
+        self.out = nn.Linear(config.feature_channels, VIEW_COUNT)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (S, C) to view scores (S, 300) and seed features (S, C), what the view needs added back."""
+        hidden = torch.relu(self.hidden(features))
+        return self.out(hidden), features + hidden
+
+
+@dataclass(frozen=True, eq=False)
+class CropPrediction:
+    """Grasps of S seeds along one view each: 12 in-plane angles x 5 depths."""
+
+    scores: Tensor  # (S, 12, 5)
+    widths_m: Tensor  # (S, 12, 5)
+    stable_scores: Tensor  # (S, 12) shared by the depths
+    features: Tensor  # (S, head_channels) grasp features, before the last layer
+
+
+class CropHead(nn.Module):
+    """A PointNet over the points in each seed's cylinder."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        crop, head = config.crop_channels, config.head_channels
+        # The first layer is linear in features and coordinates: the features' part is the same in all cylinders.
+        self.features = nn.Linear(config.feature_channels, crop, bias=False)
+        self.local = nn.Linear(3, crop)
+        self.shared = Linear(crop, crop)
+        # Beside the cylinder: the seed, and where the camera looks from in the grasp's frame.
+        self.joint = nn.Linear(crop + config.feature_channels + 3, head)
+        self.hidden = nn.Linear(head, head)
+        self.out = nn.Linear(head, ANGLE_COUNT * len(DEPTHS_M) * 2 + ANGLE_COUNT)
+
+    def forward(
+        self,
+        features: Tensor,
+        rows: Tensor,
+        local: Tensor,
+        seed_features: Tensor,
+        rotations: Tensor,
+    ) -> CropPrediction:
+        """Predict from features (N, C), the cylinders' rows (S, K) and coordinates
+        (S, K, 3), seed features (S, C) and the cylinders' rotations (S, 3, 3) in the camera frame."""
+        used, compact = torch.unique(rows, return_inverse=True)
+        projected = self.features(features[used])
+        seeds, samples = rows.shape
+        x = torch.relu(projected[compact] + self.local(local)).view(seeds * samples, -1)
+        pooled = self.shared(x).view(seeds, samples, -1).amax(dim=1)
+        joint = torch.cat([pooled, seed_features, rotations[:, 2]], dim=1)
+        hidden = torch.relu(self.hidden(torch.relu(self.joint(joint))))
+        out = self.out(hidden)
+        cells = out[:, : 2 * ANGLE_COUNT * len(DEPTHS_M)].view(seeds, 2, ANGLE_COUNT, len(DEPTHS_M))
+        return CropPrediction(cells[:, 0], cells[:, 1] / WIDTH_SCALE, out[:, -ANGLE_COUNT:], hidden)

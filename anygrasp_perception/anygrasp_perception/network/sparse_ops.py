@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sparse convolutions as gathers and matrix products, forward and backward.
+
+A submanifold convolution is, for each kernel offset, a product of the rows that have a neighbour there; stride-2
+convolutions need no pairs: eight children lie side by side in one row. autograd's own backward of the gathers
+would be ten times slower, so each operation brings its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anygrasp_perception.network.matmul import CHUNK_ROWS, matmul_rows, scratch, weight_gradient
+from anygrasp_perception.network.voxel_level import Downsampling, VoxelLevel
+
+__all__ = ["downsample", "linear_rows", "submanifold_conv", "upsample"]
+
+_NARROW = 8  # input channels up to which all offsets are gathered at once: the products would be too thin
+
+
+def submanifold_conv(x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
+    """Convolve x (N, I) with weight (kernel^3, I, O) at the occupied voxels; returns (N, O)."""
+    operation = _GatheredConv if x.shape[1] <= _NARROW else _PairedConv
+    result: Tensor = operation.apply(x, weight, level, kernel)  # type: ignore[no-untyped-call]
+    return result
+
+
+def downsample(x: Tensor, weight: Tensor, down: Downsampling) -> Tensor:
+    """Convolve x (N, I) with weight (8, I, O), kernel and stride 2; returns (N', O)."""
+    result: Tensor = _Downsample.apply(x, weight, down)  # type: ignore[no-untyped-call]
+    return result
+
+
+def upsample(x: Tensor, weight: Tensor, down: Downsampling) -> Tensor:
+    """Transposed convolution of x (N', I) with weight (8, I, O), kernel and stride 2; returns (N, O)."""
+    result: Tensor = _Upsample.apply(x, weight, down)  # type: ignore[no-untyped-call]
+    return result
+
+
+def linear_rows(x: Tensor, weight: Tensor) -> Tensor:
+    """Return x (N, I) times weight (I, O) for an N that differs from scene to scene."""
+    result: Tensor = _LinearRows.apply(x, weight)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _PairedConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.level, ctx.kernel = level, kernel
+        out = matmul_rows(x, weight[len(weight) // 2])
+        inputs, outputs = weight.shape[1:]
+        for chunk in level.pairs(kernel):
+            count = len(chunk.source)
+            gathered = scratch("conv_in", chunk.rows, inputs, x)
+            product = scratch("conv_out", chunk.rows, outputs, x)
+            torch.index_select(x, 0, chunk.source, out=gathered[:count])
+            torch.mm(gathered, weight[chunk.offset], out=product)
+            out.index_add_(0, chunk.target, product[:count])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        middle = len(weight) // 2
+        inputs, outputs = weight.shape[1:]
+        transposed = weight.transpose(1, 2)
+        x_gradient = matmul_rows(gradient, transposed[middle])
+        w_gradient = torch.zeros_like(weight)
+        w_gradient[middle] = weight_gradient(x, gradient)
+        for chunk in ctx.level.pairs(ctx.kernel):
+            count = len(chunk.source)
+            gathered = scratch("conv_in", chunk.rows, inputs, x)
+            arriving = scratch("conv_out", chunk.rows, outputs, x)
+            product = scratch("conv_back", chunk.rows, inputs, x)
+            torch.index_select(x, 0, chunk.source, out=gathered[:count])
+            torch.index_select(gradient, 0, chunk.target, out=arriving[:count])
+            gathered[count:] = 0
+            arriving[count:] = 0
+            w_gradient[chunk.offset].addmm_(gathered.t(), arriving)
+            torch.mm(arriving, transposed[chunk.offset], out=product)
+            x_gradient.index_add_(0, chunk.source, product[:count])
+        return x_gradient, w_gradient, None, None
+
+
+class _GatheredConv(torch.autograd.Function):
+    """All neighbours of a voxel in one row, and one product; for the first layer, which needs no gradient of x."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.level, ctx.kernel = level, kernel
+        flat = weight.reshape(-1, weight.shape[2])
+        return torch.cat([matmul_rows(rows, flat) for rows, _ in _gathered(x, level, kernel)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
+        x, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        flat = weight.new_zeros(weight.shape[0] * weight.shape[1], weight.shape[2])
+        for rows, start in _gathered(x, ctx.level, ctx.kernel):
+            flat += weight_gradient(rows, gradient[start : start + len(rows)])
+        x_gradient = None
+        if ctx.needs_input_grad[0]:
+            mirrored = weight.flip(0).transpose(1, 2).reshape(-1, weight.shape[1])
+            neighbours = _gathered(gradient, ctx.level, ctx.kernel)
+            x_gradient = torch.cat([matmul_rows(rows, mirrored) for rows, _ in neighbours])
+        return x_gradient, flat.view(weight.shape), None, None
+
+
+def _gathered(x: Tensor, level: VoxelLevel, kernel: int) -> Iterator[tuple[Tensor, int]]:
+    """Rows (n, kernel^3 x I) of all neighbours' features, zero where there is none, in chunks with their start."""
+    padded = torch.cat([x, x.new_zeros(1, x.shape[1])])
+    neighbours = level.neighbours(kernel)
+    for start in range(0, len(level), CHUNK_ROWS):
+        rows = neighbours[:, start : start + CHUNK_ROWS].t().reshape(-1)
+        yield padded.index_select(0, rows).view(-1, kernel**3 * x.shape[1]), start
+
+
+class _Downsample(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, down: Downsampling) -> Tensor:
+        children = x.new_zeros(len(down.level) * 8, x.shape[1])
+        children.index_copy_(0, down.slot, x)
+        children = children.view(len(down.level), -1)
+        ctx.save_for_backward(children, weight, down.slot)
+        return matmul_rows(children, weight.reshape(-1, weight.shape[2]))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        children, weight, slot = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        flat = weight.reshape(-1, weight.shape[2])
+        to_children = matmul_rows(gradient, flat.t()).view(-1, weight.shape[1])
+        w_gradient = weight_gradient(children, gradient).view(weight.shape)
+        return to_children.index_select(0, slot), w_gradient, None
+
+
+class _Upsample(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, down: Downsampling) -> Tensor:
+        ctx.save_for_backward(x, weight, down.slot)
+        return matmul_rows(x, _side_by_side(weight)).view(-1, weight.shape[2]).index_select(0, down.slot)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, weight, slot = ctx.saved_tensors
+        inputs, outputs = weight.shape[1:]
+        children = x.new_zeros(len(x) * 8, outputs)
+        children.index_copy_(0, slot, gradients[0].contiguous())
+        children = children.view(len(x), -1)
+        x_gradient = matmul_rows(children, _side_by_side(weight).t())
+        w_gradient = weight_gradient(x, children).view(inputs, 8, outputs).transpose(0, 1)
+        return x_gradient, w_gradient, None
+
+
+def _side_by_side(weight: Tensor) -> Tensor:
+    """(8, I, O) as (I, 8 O)."""
+    return weight.transpose(0, 1).reshape(weight.shape[1], -1)
+
+
+class _LinearRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return matmul_rows(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        return matmul_rows(gradient, weight.t()), weight_gradient(x, gradient)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One resolution of a voxelised scene: which voxels are occupied, and who is whose neighbour."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import torch
+from torch import Tensor
+
+from anygrasp_perception.network.matmul import CHUNK_ROWS, padded_rows
+
+__all__ = ["Downsampling", "PairChunk", "VoxelLevel", "kernel_offsets"]
+
+_MARGIN = 2  # free voxels around the box, so that neighbours of the outermost are inside; half a kernel
+_TABLE_VOXELS = 1 << 25  # of a box that may have a dense table (128 MB); larger ones are searched
+_KEY_LIMIT = 1 << 62
+
+
+@cache
+def kernel_offsets(size: int) -> Tensor:
+    """Return the (size^3, 3) offsets of a cubic kernel, z fastest; the middle one is (0, 0, 0)."""
+    reach = range(-(size // 2), size // 2 + 1)
+    return torch.tensor(list(itertools.product(reach, repeat=3)), dtype=torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class PairChunk:
+    """Some pairs of voxels that one kernel offset connects."""
+
+    offset: int
+    source: Tensor  # (n,) rows that are read
+    target: Tensor  # (n,) rows that are added to
+    rows: int  # n, rounded up to a size whose matrix product is prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Downsampling:
+    """How a level's voxels fill the voxels of twice the size."""
+
+    level: VoxelLevel
+    slot: Tensor  # (N,) 8 x row of the large voxel + octant
+
+
+class VoxelLevel:
+    """N occupied voxels, sorted; tables are made at first use and kept.
+
+    `coordinates` (N, 4) int64: batch, x, y, z; unique, sorted, not negative, N at least 1. Use `of` for unsorted.
+    Raises ValueError on a box too large to number its voxels.
+    """
+
+    def __init__(self, coordinates: Tensor) -> None:
+        self.coordinates = coordinates
+        size = coordinates[:, 1:].amax(dim=0) + 1 + 2 * _MARGIN
+        x, y, z = (int(edge) for edge in size)
+        self._box_voxels = (int(coordinates[:, 0].max()) + 1) * x * y * z
+        if self._box_voxels >= _KEY_LIMIT:
+            raise ValueError(f"the voxels span a box of {x} x {y} x {z}, too large; drop far-away points")
+        self._steps = torch.tensor([y * z, z, 1], device=coordinates.device)
+        keys = coordinates[:, 0] * (x * y * z) + ((coordinates[:, 1:] + _MARGIN) * self._steps).sum(dim=1)
+        self._keys = keys
+        self._pairs: dict[int, list[PairChunk]] = {}
+        self._neighbours: dict[int, Tensor] = {}
+
+    @classmethod
+    def of(cls, coordinates: Tensor) -> tuple[VoxelLevel, Tensor]:
+        """Sort (N, 4) unique coordinates; returns the level and the rows (N,) in its order."""
+        order = torch.argsort(cls(coordinates)._keys)
+        return cls(coordinates[order]), order
+
+    def __len__(self) -> int:
+        return len(self.coordinates)
+
+    def neighbours(self, kernel: int) -> Tensor:
+        """Return the row (kernel^3, N) of each voxel's neighbour at each offset, N where there is none."""
+        if kernel not in self._neighbours:
+            shifts = (kernel_offsets(kernel).to(self._keys.device) * self._steps).sum(dim=1)
+            wanted = self._keys[None] + shifts[:, None]
+            self._neighbours[kernel] = self._find(wanted)
+        return self._neighbours[kernel]
+
+    def _find(self, wanted: Tensor) -> Tensor:
+        count = len(self)
+        if self._box_voxels <= _TABLE_VOXELS:
+            table = torch.full((self._box_voxels,), count, dtype=torch.int32, device=wanted.device)
+            table[self._keys] = torch.arange(count, dtype=torch.int32, device=wanted.device)
+            return table[wanted.flatten()].view(wanted.shape).long()
+        found = torch.searchsorted(self._keys, wanted).clamp_(max=count - 1)
+        return torch.where(self._keys[found] == wanted, found, count)
+
+    def pairs(self, kernel: int) -> list[PairChunk]:
+        """Return all pairs of neighbours but each voxel with itself, by offset, in chunks."""
+        if kernel not in self._pairs:
+            neighbours = self.neighbours(kernel)
+            present = neighbours < len(self)
+            target = present.nonzero()[:, 1]
+            source = neighbours[present]
+            counts = present.sum(dim=1).tolist()
+            middle = len(counts) // 2
+            largest = CHUNK_ROWS if source.device.type == "cpu" else max(counts, default=1)
+            chunks = []
+            start = 0
+            for offset, count in enumerate(counts):
+                for first in range(start, start + count, largest):
+                    last = min(first + largest, start + count)
+                    if offset != middle:
+                        rows = padded_rows(last - first) if source.device.type == "cpu" else last - first
+                        chunks.append(PairChunk(offset, source[first:last], target[first:last], rows))
+                start += count
+            self._pairs[kernel] = chunks
+        return self._pairs[kernel]
+
+    @cached_property
+    def down(self) -> Downsampling:
+        """The level of voxels twice as large, and where this one's voxels lie in them."""
+        large = self.coordinates.clone()
+        large[:, 1:] = large[:, 1:] >> 1
+        x, y, z = (self.coordinates[:, axis] & 1 for axis in (1, 2, 3))
+        keys = VoxelLevel(large)._keys
+        unique, row = torch.unique(keys, return_inverse=True)
+        coordinates = large.new_empty(len(unique), 4)
+        coordinates[row] = large  # voxels of one row write the same
+        return Downsampling(VoxelLevel(coordinates), row * 8 + x * 4 + y * 2 + z)
