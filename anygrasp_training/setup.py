@@ -19,6 +19,7 @@ setup(
         "console_scripts": [
             "anygrasp-data = anygrasp_training.data_cli:main",
             "anygrasp-eval = anygrasp_training.eval_cli:main",
+            "anygrasp-train = anygrasp_training.train_cli:main",
         ]
     },
 )

@@ -17,7 +17,7 @@ from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.reject_reason import RejectCounts
 from anygrasp_perception.se3 import check_transform
 
-__all__ = ["DetectionRequest", "DetectionResult", "Detector"]
+__all__ = ["DetectionRequest", "DetectionResult", "Detector", "check_request"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +68,10 @@ class DetectionRequest:
             return self
         return dataclasses.replace(self, target_mask=self.target_mask[selection])
 
+    def with_target(self, target_mask: BoolArray | None) -> DetectionRequest:
+        """Return the request for other points of the same scene: `target_mask` is over these."""
+        return dataclasses.replace(self, target_mask=target_mask)
+
 
 @dataclass(frozen=True, eq=False)
 class DetectionResult:
@@ -91,3 +95,14 @@ class Detector(Protocol):
         Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
         """
         ...
+
+
+def check_request(cloud: PointCloud, request: DetectionRequest) -> None:
+    """Raise ValueError when the cloud is empty or the request's mask does not fit it."""
+    if len(cloud) == 0:
+        raise ValueError("the cloud is empty: nothing was measured; check the depth image")
+    if request.target_mask is not None and len(request.target_mask) != len(cloud):
+        raise ValueError(
+            f"target_mask has {len(request.target_mask)} entries for a cloud of {len(cloud)} points; "
+            "crop it with the cloud (DetectionRequest.for_points)"
+        )

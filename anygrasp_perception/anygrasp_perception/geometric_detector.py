@@ -7,9 +7,6 @@ angles and depths; antipodal quality from edges, outlines and normals; then the 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +15,7 @@ from anygrasp_perception.arrays import Float64Array, IntpArray
 from anygrasp_perception.candidate_search import CELLS_PER_APPROACH, CandidateSearch, CandidateSearchConfig
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.contact_evaluation import evaluate_contacts, to_grasps
-from anygrasp_perception.detector import DetectionRequest, DetectionResult
+from anygrasp_perception.detector import DetectionRequest, DetectionResult, check_request
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_sampling import (
     ApproachCone,
@@ -33,6 +30,7 @@ from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
 from anygrasp_perception.sight_lines import SightLines
+from anygrasp_perception.stage_times import timed
 from anygrasp_perception.support_clearance import SupportClearance
 
 __all__ = ["GeometricDetector", "GeometricDetectorConfig"]
@@ -64,11 +62,11 @@ class GeometricDetector:
         to try, each point of the thinned cloud counts as a candidate, so that the reasons say why.
         Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
         """
-        _check(cloud, request)
+        check_request(cloud, request)
         config, rng, durations = self.config, np.random.default_rng(request.seed), dict[str, float]()
-        with _timed(durations, "scene"):
+        with timed(durations, "scene"):
             scene = observe_scene(cloud, request, config.scene, rng)
-        with _timed(durations, "sampling"):
+        with timed(durations, "sampling"):
             seeds = sample_seeds(scene.surface.points, scene.graspable, config.sampling, rng)
             if len(seeds) == 0:
                 return self._result(GraspGroup.empty(), scene.ruled_out, durations)
@@ -77,7 +75,7 @@ class GeometricDetector:
         rejected.add(RejectReason.APPROACH_DIRECTION, sampled.left_out * CELLS_PER_APPROACH)
         if len(sampled.seeds) == 0:
             return self._result(GraspGroup.empty(), rejected, durations)
-        with _timed(durations, "search"):
+        with timed(durations, "search"):
             support = SupportClearance(
                 scene.plane, request.gripper, config.search.support_clearance_m, config.search.margin_m
             )
@@ -85,7 +83,7 @@ class GeometricDetector:
                 scene.surface, support, request.gripper, config.search, config.score, rejected
             )
             candidates = search.run(sampled)
-        with _timed(durations, "contacts"):
+        with timed(durations, "contacts"):
             grid, sight = PointGrid(scene.surface.points), SightLines(scene.measured)
             group = to_grasps(candidates, sampled.view_ids, scene, request.gripper, config.search.margin_m)
             group, dropped = evaluate_contacts(
@@ -104,16 +102,6 @@ class GeometricDetector:
         return DetectionResult(grasps, rejected.total + len(grasps), rejected, durations_s, self.name)
 
 
-def _check(cloud: PointCloud, request: DetectionRequest) -> None:
-    if len(cloud) == 0:
-        raise ValueError("the cloud is empty: nothing was measured; check the depth image")
-    if request.target_mask is not None and len(request.target_mask) != len(cloud):
-        raise ValueError(
-            f"target_mask has {len(request.target_mask)} entries for a cloud of {len(cloud)} points; "
-            "crop it with the cloud (DetectionRequest.for_points)"
-        )
-
-
 def _approaches(
     seeds: IntpArray,
     scene: ObservedScene,
@@ -129,10 +117,3 @@ def _approaches(
         cone = ApproachCone(preferred, request.approach_cone_rad)
     surface = scene.surface
     return sample_approaches(seeds, surface.points, surface.normals, preferred, cone, config, rng)
-
-
-@contextmanager
-def _timed(durations_s: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    durations_s[stage] = time.perf_counter() - start

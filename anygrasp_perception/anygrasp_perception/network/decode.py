@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from anygrasp_perception.arrays import Float32Array, IntpArray
-from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M, LABEL_MAX_WIDTH_M, fibonacci_views, rotation_from_approach
+from anygrasp_perception.grasp import (
+    ANGLE_COUNT,
+    DEPTHS_M,
+    LABEL_MAX_WIDTH_M,
+    fibonacci_views,
+    rotation_from_approach,
+)
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.grasp_network import GraspPrediction
 

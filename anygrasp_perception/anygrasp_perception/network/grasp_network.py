@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anygrasp_perception.arrays import Float32Array, IntpArray
+from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.grasp import fibonacci_views, rotation_from_approach
 from anygrasp_perception.network.backbone import SparseUNet
 from anygrasp_perception.network.cylinder import group_cylinders
@@ -20,10 +20,12 @@ from anygrasp_perception.network.matmul import fast_float32
 from anygrasp_perception.network.network_config import NetworkConfig
 from anygrasp_perception.network.seed_sampling import farthest_points
 from anygrasp_perception.network.voxel_cloud import VoxelBatch, VoxelCloud
+from anygrasp_perception.stage_times import timed
 
 __all__ = ["GraspNetwork", "GraspPrediction", "view_rotations"]
 
-SEED_LIMIT = 0.1  # objectness and graspness of a seed (DESIGN 3)
+OBJECTNESS_LIMIT = 0.5  # probability of an object at a seed: two logits, the larger one counts
+GRASPNESS_LIMIT = 0.1  # of a seed (DESIGN 3)
 
 
 @cache
@@ -49,6 +51,7 @@ class GraspPrediction:
     stable_scores: Float32Array  # (S, 12)
     seed_features: Float32Array  # (S, C)
     grasp_features: Float32Array  # (S, C')
+    durations_s: dict[str, float]  # wall time by stage
 
 
 class GraspNetwork(nn.Module):
@@ -87,29 +90,42 @@ class GraspNetwork(nn.Module):
 
     @torch.inference_mode()
     def predict(
-        self, cloud: VoxelCloud, rng: np.random.Generator, allowed: Float32Array | None = None
+        self,
+        cloud: VoxelCloud,
+        rng: np.random.Generator,
+        allowed_points: BoolArray | None = None,
+        allowed_views: BoolArray | None = None,
     ) -> GraspPrediction:
-        """Run the network on one cloud. Seeds are taken where `allowed` (N,) is true, everywhere without it.
+        """Run the network on one cloud.
 
+        Seeds are taken where `allowed_points` (N,), their views of `allowed_views` (300,); all without.
         Raises ValueError when the cloud was voxelised for another network.
         """
         if cloud.voxel_m != self.config.voxel_m:
             raise ValueError(f"the network takes voxels of {self.config.voxel_m} m, got {cloud.voxel_m} m")
         device = next(self.parameters()).device
+        durations_s: dict[str, float] = {}
         with fast_float32():
-            batch = VoxelBatch.of([cloud], device)
-            features, logits, graspness = self.encode(batch)
-            objectness = logits.softmax(dim=1)[:, 1].cpu().numpy()
-            graspable = graspness.cpu().numpy()
-            eligible = (objectness > 0.5) & (graspable > SEED_LIMIT)
-            if allowed is not None:
-                eligible &= allowed.astype(bool)
-            seeds = choose_seeds(cloud.points, eligible, graspable, self.config.seed_count)
-            rows = torch.from_numpy(seeds).to(device)
-            view_scores, seed_features = self.view_head(features[rows])
-            view_ids = view_scores.argmax(dim=1).cpu().numpy()
-            rotations = torch.from_numpy(view_rotations()[view_ids]).to(device)
-            crop = self.crop(batch.points, features, rows, seed_features, rotations, rng)
+            with timed(durations_s, "backbone"):
+                batch = VoxelBatch.of([cloud], device)
+                features, logits, graspness = self.encode(batch)
+                objectness = logits.softmax(dim=1)[:, 1].cpu().numpy()
+                graspable = graspness.cpu().numpy()
+            with timed(durations_s, "seeds"):
+                eligible = (objectness > OBJECTNESS_LIMIT) & (graspable > GRASPNESS_LIMIT)
+                if allowed_points is not None:
+                    eligible &= allowed_points
+                seeds = choose_seeds(cloud.points, eligible, graspable, self.config.seed_count)
+                rows = torch.from_numpy(seeds).to(device)
+            with timed(durations_s, "views"):
+                view_scores, seed_features = self.view_head(features[rows])
+                choice = view_scores
+                if allowed_views is not None:
+                    choice = choice.masked_fill(~torch.from_numpy(allowed_views).to(device), -torch.inf)
+                view_ids = choice.argmax(dim=1).cpu().numpy()
+                rotations = torch.from_numpy(view_rotations()[view_ids]).to(device)
+            with timed(durations_s, "cylinders"):
+                crop = self.crop(batch.points, features, rows, seed_features, rotations, rng)
         return GraspPrediction(
             points=cloud.points,
             objectness=objectness,
@@ -122,6 +138,7 @@ class GraspNetwork(nn.Module):
             stable_scores=crop.stable_scores.cpu().numpy(),
             seed_features=seed_features.cpu().numpy(),
             grasp_features=crop.features.cpu().numpy(),
+            durations_s=durations_s,
         )
 
     def fold(self) -> GraspNetwork:
@@ -132,9 +149,7 @@ class GraspNetwork(nn.Module):
         return self.eval()
 
 
-def choose_seeds(
-    points: Float32Array, eligible: np.ndarray, graspness: Float32Array, count: int
-) -> IntpArray:
+def choose_seeds(points: Float32Array, eligible: BoolArray, graspness: Float32Array, count: int) -> IntpArray:
     """Return at most `count` rows of eligible points, spread out, the most graspable one first."""
     rows = np.flatnonzero(eligible)
     if len(rows) == 0:

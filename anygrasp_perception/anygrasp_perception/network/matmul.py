@@ -35,7 +35,8 @@ def scratch(name: str, rows: int, columns: int, like: Tensor) -> Tensor:
     store: dict[object, Tensor] = _buffers.__dict__.setdefault("store", {})
     buffer = store.get(key)
     if buffer is None or buffer.numel() < rows * columns:
-        buffer = torch.empty(rows * columns * 5 // 4, dtype=like.dtype, device=like.device)
+        with torch.inference_mode(False):  # training may use it next
+            buffer = torch.empty(rows * columns * 5 // 4, dtype=like.dtype, device=like.device)
         store[key] = buffer
     return buffer[: rows * columns].view(rows, columns)
 

@@ -29,7 +29,10 @@ class VoxelCloud:
 
 
 def voxelise(
-    points: Float32Array, voxel_m: float, max_voxels: int | None = None, rng: np.random.Generator | None = None
+    points: Float32Array,
+    voxel_m: float,
+    max_voxels: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> VoxelCloud:
     """Average points (P, 3) in cubes of `voxel_m`; of more than `max_voxels` cubes a random choice is kept.
 
@@ -42,7 +45,9 @@ def voxelise(
     cells -= cells.min(axis=0)
     size = cells.max(axis=0) + 1
     if float(size[0]) * float(size[1]) * float(size[2]) > 2.0**62:
-        raise ValueError(f"points span {size * voxel_m} m, too far for voxels of {voxel_m} m; drop far-away points")
+        raise ValueError(
+            f"points span {size * voxel_m} m, too far for voxels of {voxel_m} m; drop far-away points"
+        )
     keys = (cells[:, 0] * size[1] + cells[:, 1]) * size[2] + cells[:, 2]
     unique, of_point = np.unique(keys, return_inverse=True)
     of_point = of_point.astype(np.intp)

@@ -48,7 +48,9 @@ def load_network(path: Path | str, device: torch.device | str = "cpu", fold: boo
             header = archive.metadata() or {}
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118, no mapping
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a safetensors file ({error}); copy or train the weights again") from error
+        raise WeightsError(
+            f"{path}: not a safetensors file ({error}); copy or train the weights again"
+        ) from error
     if header.get("format") != FORMAT:
         raise WeightsError(
             f"{path}: format is {header.get('format')!r}, need {FORMAT!r}: these are not weights of this network"
@@ -58,7 +60,9 @@ def load_network(path: Path | str, device: torch.device | str = "cpu", fold: boo
         network = GraspNetwork(config)
         network.load_state_dict(tensors)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the weights do not fit their config ({error}); train them again") from error
+        raise WeightsError(
+            f"{path}: the weights do not fit their config ({error}); train them again"
+        ) from error
     bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if bad:
         raise WeightsError(f"{path}: NaN or infinite values in {', '.join(bad[:3])}; train the weights again")

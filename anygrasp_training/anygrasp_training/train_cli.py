@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`anygrasp-train`: trains the networks on datasets in GraspNet's layout."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from anygrasp_perception.network.weights import WeightsError
+from anygrasp_training.dataset import DatasetError
+from anygrasp_training.training import GEOMETRY_CONFIGS, GeometryTrainer, GeometryTrainingConfig
+from anygrasp_training.training.checkpoint import CheckpointError
+from anygrasp_training.training.parallel import process_group
+
+__all__ = ["main"]
+
+_EXAMPLES = """\
+examples:
+  data to train on and to validate with, then four hours of training; run again with --resume after a kill
+    anygrasp-data scenes --out data/train --count 400 --sensor mixed --jobs 2
+    anygrasp-data scenes --out data/novel --count 20 --views 2 --split novel --objects 40 --no-labels --seed 103
+    anygrasp-train geometry --dataset data/train --validation data/novel --out runs/slim --hours 4
+  the same on eight processes
+    torchrun --nproc-per-node 8 --no-python anygrasp-train geometry --dataset data/train --out runs/slim
+  what it learns, live
+    tensorboard --logdir runs"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; errors of the user or the disk end with one line and status 1."""
+    options = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        _train_geometry(options)
+    except (DatasetError, WeightsError, CheckpointError, ValueError, OSError) as error:
+        print(f"anygrasp-train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("anygrasp-train: stopped; the same command with --resume goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _train_geometry(options: argparse.Namespace) -> None:
+    torch.set_num_threads(options.threads)
+    with process_group() as group:
+        trainer = GeometryTrainer(
+            _config(options),
+            options.dataset,
+            options.out,
+            options.validation,
+            options.start_from,
+            group,
+            resume=options.resume,
+        )
+        trainer.train()
+        if group.leads:
+            print(f"{options.out / 'geometry.safetensors'}: {trainer.progress.step} steps")
+
+
+def _config(options: argparse.Namespace) -> GeometryTrainingConfig:
+    config = GEOMETRY_CONFIGS[options.config]
+    given = {
+        "batch_size": options.batch,
+        "total_steps": options.steps,
+        "hours": options.hours,
+        "epoch_steps": options.epoch_steps,
+        "learning_rate": options.rate,
+        "seed": options.seed,
+    }
+    return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="anygrasp-train",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    geometry = commands.add_parser("geometry", help="train the network that finds grasps in one cloud")
+    geometry.add_argument("--config", choices=sorted(GEOMETRY_CONFIGS), default="slim")
+    geometry.add_argument("--dataset", type=Path, nargs="+", required=True, metavar="DIR")
+    geometry.add_argument(
+        "--validation", type=Path, metavar="DIR", help="held-out scenes for AP and pictures"
+    )
+    geometry.add_argument("--out", type=Path, required=True, metavar="DIR")
+    geometry.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out, if there is one"
+    )
+    geometry.add_argument(
+        "--start-from", type=Path, metavar="WEIGHTS", help="begin with these, not at random"
+    )
+    length = geometry.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="length of the run")
+    length.add_argument("--hours", type=float, help="length of the run, in training time of all sessions")
+    geometry.add_argument("--batch", type=int, help="images a step and process")
+    geometry.add_argument("--epoch-steps", type=int, help="steps between two validations")
+    geometry.add_argument("--rate", type=float, help="initial learning rate")
+    geometry.add_argument("--seed", type=int)
+    geometry.add_argument("--threads", type=int, default=1, help="of this process (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

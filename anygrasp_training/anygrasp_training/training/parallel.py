@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on several processes started by torchrun: who am I, and the mean of everyone's gradients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+
+__all__ = ["ProcessGroup", "process_group"]
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """The processes of one run."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and logs."""
+        return self.rank == 0
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """Replace each gradient by its mean over the processes: that of one process with all their clouds."""
+        if self.world == 1:
+            return
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([parameter.grad.flatten() for parameter in parameters if parameter.grad is not None])
+        distributed.all_reduce(flat)
+        flat /= self.world
+        start = 0
+        for parameter in parameters:
+            count = parameter.numel()
+            assert parameter.grad is not None
+            parameter.grad.copy_(flat[start : start + count].view_as(parameter))
+            start += count
+
+    def agree(self, value: float) -> float:
+        """Return process 0's value in all processes."""
+        if self.world == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64)
+        distributed.broadcast(shared, src=0)
+        return float(shared[0])
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.world > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def process_group() -> Iterator[ProcessGroup]:
+    """Join the processes that torchrun started; one alone without torchrun."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield ProcessGroup()
+        return
+    distributed.init_process_group("gloo")
+    try:
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
