@@ -50,7 +50,8 @@ class NetworkDetectorConfig:
                 raise ValueError(f"NetworkDetectorConfig.{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.min_depth_m < self.max_depth_m:
             raise ValueError(
-                f"NetworkDetectorConfig.min_depth_m {self.min_depth_m} must be below max_depth_m {self.max_depth_m}"
+                f"NetworkDetectorConfig needs 0 <= min_depth_m < max_depth_m, got {self.min_depth_m} and "
+                f"{self.max_depth_m}"
             )
 
 
@@ -159,7 +160,7 @@ def _share(voxels: VoxelCloud, mask: BoolArray) -> Float32Array:
 
 
 def _allowed_views(request: DetectionRequest) -> BoolArray | None:
-    """Views (300,) inside the requested cone; the nearest one where the cone is narrower than their spacing."""
+    """Views (300,) inside the requested cone, at least the nearest one: cones may be narrower than views."""
     if request.approach is None:
         return None
     cosine = -fibonacci_views() @ (request.approach / np.linalg.norm(request.approach))

@@ -24,7 +24,7 @@ _EXAMPLES = """\
 examples:
   data to train on and to validate with, then four hours of training; run again with --resume after a kill
     anygrasp-data scenes --out data/train --count 400 --sensor mixed --jobs 2
-    anygrasp-data scenes --out data/novel --count 20 --views 2 --split novel --objects 40 --no-labels --seed 103
+    anygrasp-data scenes --out data/novel --count 20 --views 2 --split novel --seed 103 --no-labels
     anygrasp-train geometry --dataset data/train --validation data/novel --out runs/slim --hours 4
   the same on eight processes
     torchrun --nproc-per-node 8 --no-python anygrasp-train geometry --dataset data/train --out runs/slim

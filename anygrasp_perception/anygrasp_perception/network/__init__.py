@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The geometry processing module (paper IV-B.1): a sparse network from points to dense grasps, in plain torch."""
+"""The geometry processing module (paper IV-B.1): a sparse network from points to dense grasps."""
 
 from anygrasp_perception.network.grasp_network import GraspNetwork, GraspPrediction
 from anygrasp_perception.network.network_config import NETWORK_CONFIGS, NetworkConfig

@@ -21,8 +21,8 @@ def group_cylinders(
     `points` (N, 3) metres; `pool` (P,) rows of points to draw from, in random order; `seeds` (S,) rows of the
     cylinders' origins; `rotations` (S, 3, 3) of the grasp frame, x the approach.
 
-    Returns rows of points (S, K) and their coordinates (S, K, 3) in the grasp frame over the radius. A cylinder
-    with fewer than K points repeats what it has, one with none repeats its seed.
+    Returns rows of points (S, K) and their coordinates (S, K, 3) in the grasp frame over the radius. A
+    cylinder with fewer than K points repeats what it has, one with none repeats its seed.
     """
     samples, radius = config.cylinder_samples, config.cylinder_radius_m
     candidates = points[pool]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is predicted at points, at seeds, and in the cylinders along the chosen views (paper IV-B.1, Fig. 3)."""
+"""What is predicted at points, at seeds, and in the cylinders along their views (paper IV-B.1, Fig. 3)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class CropHead(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         crop, head = config.crop_channels, config.head_channels
-        # The first layer is linear in features and coordinates: the features' part is the same in all cylinders.
+        # The first layer is linear in features and coordinates, so that the features' part is computed once
+        # for all cylinders a point is in.
         self.features = nn.Linear(config.feature_channels, crop, bias=False)
         self.local = nn.Linear(3, crop)
         self.shared = Linear(crop, crop)

@@ -17,7 +17,7 @@ _NEIGHBOUR_SHARE = 0.4  # of a kernel's offsets that are occupied on a surface, 
 
 
 class NormalisedLayer(nn.Module):
-    """A weight (K, I, O) followed by batch normalisation or, once folded, by a bias; then ReLU if asked for."""
+    """A weight (K, I, O), then batch normalisation or, once folded, a bias; then ReLU if asked for."""
 
     def __init__(self, offsets: int, inputs: int, outputs: int, fan_in: float, activate: bool = True) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matrix products of many row counts at the speed of few: the core of the sparse convolutions on a CPU.
 
-oneDNN is more than twice as fast as MKL on recent AMD processors, but builds a primitive for each new number of
-rows; so products are cut into chunks whose sizes repeat. Measured in docs/results/sparse_network.md.
+oneDNN is more than twice as fast as MKL on recent AMD processors, but builds a primitive for each new
+number of rows; so products are cut into chunks whose sizes repeat.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ __all__ = ["farthest_points"]
 
 
 def farthest_points(points: Float32Array, count: int, first: int = 0) -> IntpArray:
-    """Return `count` rows of points (N, 3), each as far as can be from those before it, `first` the first one.
+    """Return `count` rows of points (N, 3), each as far as can be from those before it, beginning at `first`.
 
     All rows, in their order, where there are no more than `count`.
     """

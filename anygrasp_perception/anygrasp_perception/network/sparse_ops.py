@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sparse convolutions as gathers and matrix products, forward and backward.
 
-A submanifold convolution is, for each kernel offset, a product of the rows that have a neighbour there; stride-2
-convolutions need no pairs: eight children lie side by side in one row. autograd's own backward of the gathers
-would be ten times slower, so each operation brings its own.
+A submanifold convolution is, for each kernel offset, a product of the rows that have a neighbour there;
+stride-2 convolutions need no pairs: eight children lie side by side in one row. autograd's own backward of
+the gathers would be ten times slower, so each operation brings its own.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class _PairedConv(torch.autograd.Function):
 
 
 class _GatheredConv(torch.autograd.Function):
-    """All neighbours of a voxel in one row, and one product; for the first layer, which needs no gradient of x."""
+    """All neighbours of a voxel side by side in one row, and one product: for few input channels."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
@@ -114,7 +114,7 @@ class _GatheredConv(torch.autograd.Function):
 
 
 def _gathered(x: Tensor, level: VoxelLevel, kernel: int) -> Iterator[tuple[Tensor, int]]:
-    """Rows (n, kernel^3 x I) of all neighbours' features, zero where there is none, in chunks with their start."""
+    """Rows (n, kernel^3 x I) of all neighbours' features, zero where there is none: chunks and starts."""
     padded = torch.cat([x, x.new_zeros(1, x.shape[1])])
     neighbours = level.neighbours(kernel)
     for start in range(0, len(level), CHUNK_ROWS):

@@ -36,11 +36,12 @@ def voxelise(
 ) -> VoxelCloud:
     """Average points (P, 3) in cubes of `voxel_m`; of more than `max_voxels` cubes a random choice is kept.
 
-    The means have less noise than any point. Raises ValueError on no points, and on too many cubes without `rng`.
+    The means have less noise than any point. Raises ValueError on no points, on points too far apart to
+    number the cubes, and on too many cubes without `rng`.
     """
     if len(points) == 0:
         raise ValueError("no points to voxelise: nothing was measured; check the depth image")
-    # A grid that passes through the camera, not the corner of the cloud: the cells do not jump with an outlier.
+    # The grid passes through the camera, not the cloud's corner: one outlier does not move all cells.
     cells = np.floor(points / np.float32(voxel_m)).astype(np.int64)
     cells -= cells.min(axis=0)
     size = cells.max(axis=0) + 1

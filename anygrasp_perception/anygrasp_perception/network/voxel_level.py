@@ -47,7 +47,7 @@ class Downsampling:
 class VoxelLevel:
     """N occupied voxels, sorted; tables are made at first use and kept.
 
-    `coordinates` (N, 4) int64: batch, x, y, z; unique, sorted, not negative, N at least 1. Use `of` for unsorted.
+    `coordinates` (N, 4) int64: batch, x, y, z; unique, not negative, sorted (`of` sorts), N at least 1.
     Raises ValueError on a box too large to number its voxels.
     """
 

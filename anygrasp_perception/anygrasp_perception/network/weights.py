@@ -53,7 +53,7 @@ def load_network(path: Path | str, device: torch.device | str = "cpu", fold: boo
         ) from error
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{path}: format is {header.get('format')!r}, need {FORMAT!r}: these are not weights of this network"
+            f"{path}: format is {header.get('format')!r}, need {FORMAT!r}: no weights of this network"
         )
     try:
         config = NetworkConfig.from_dict(json.loads(header["config"]))

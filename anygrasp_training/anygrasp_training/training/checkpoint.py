@@ -34,9 +34,9 @@ class Progress:
 def save_checkpoint(
     path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, config: str
 ) -> None:
-    """Write a checkpoint whole or not at all; `config`, that of the network, is what `load_checkpoint` compares."""
+    """Write a checkpoint whole or not at all; `config` of the network is what `load_checkpoint` compares."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    names = {parameter: name for name, parameter in network.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
     for parameter, state in optimizer.state.items():
         for key, value in state.items():
             tensors[f"optimizer.{key}.{names[parameter]}"] = torch.as_tensor(value)

@@ -49,7 +49,7 @@ def cell_targets(sample: GeometrySample, view_ids: IntpArray) -> CellTargets:
     back = -np.arange(ANGLE_COUNT) % ANGLE_COUNT
     for array in (scores, widths, stable):
         array[mirrored] = array[mirrored][:, back]
-    return CellTargets(R.astype(np.float32), scores, widths.astype(np.float32), stable)
+    return CellTargets(R.astype(np.float32), scores, widths.astype(np.float32), stable.astype(np.float32))
 
 
 def _score_table() -> Float32Array:

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class GeometryTrainer:
-    """One run in one folder: checkpoint.safetensors, geometry.safetensors, log/, epoch_NNN.png, history.jsonl."""
+    """One run in one folder, which gets a checkpoint, weights, a log, a history and pictures."""
 
     def __init__(
         self,
@@ -44,15 +44,16 @@ class GeometryTrainer:
         out: Path,
         validation: Path | None = None,
         start_from: Path | None = None,
-        group: ProcessGroup = ProcessGroup(),
+        group: ProcessGroup | None = None,
         resume: bool = False,
         worker: bool = True,
     ) -> None:
-        """Prepare a run, or go on with the one in `out` when `resume`; `start_from` are weights to begin with.
+        """Prepare a run, or go on with the one in `out` when `resume`; `start_from`: weights to begin with.
 
         Raises CheckpointError, WeightsError, FileExistsError when `out` holds a run and `resume` is false.
         """
-        self.config, self.out, self.validation, self.group = config, out, validation, group
+        self.config, self.out, self.validation = config, out, validation
+        self.group = group = group or ProcessGroup()
         torch.manual_seed(config.seed)
         if start_from is None:
             self.network = GraspNetwork(config.network)
@@ -76,7 +77,7 @@ class GeometryTrainer:
 
     def train(self) -> GraspNetwork:
         """Train to the end of the schedule; an interrupt leaves a checkpoint. Returns the network."""
-        writer = SummaryWriter(self.out / "log") if self.group.leads else None  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(self.out / "log") if self.group.leads else None
         batches = sample_batches(self._stream, self._worker)
         bar = tqdm(
             total=100,
@@ -92,7 +93,7 @@ class GeometryTrainer:
             self._save_checkpoint()
             bar.close()
             if writer is not None:
-                writer.close()  # type: ignore[no-untyped-call]
+                writer.close()
         return self.network
 
     def _run(self, batches: Iterator[list[GeometrySample]], writer: SummaryWriter | None, bar: tqdm) -> None:
@@ -118,7 +119,8 @@ class GeometryTrainer:
             if step % config.epoch_steps == 0:
                 self._end_epoch(writer, step)
                 clock = time.monotonic()
-        self._end_epoch(writer, self.progress.step)
+        if self.progress.step % config.epoch_steps:
+            self._end_epoch(writer, self.progress.step)
 
     def step(self, samples: list[GeometrySample]) -> dict[str, float]:
         """Make one optimisation step on a batch; returns the mean losses, weighted sum included."""
@@ -159,8 +161,8 @@ class GeometryTrainer:
         if writer is None:
             return
         for name, value in means.items():
-            writer.add_scalar(f"loss/{name}", value, step)  # type: ignore[no-untyped-call]
-        writer.add_scalar("learning_rate", self.config.rate(done), step)  # type: ignore[no-untyped-call]
+            writer.add_scalar(f"loss/{name}", value, step)
+        writer.add_scalar("learning_rate", self.config.rate(done), step)
         parts = " ".join(f"{name} {value:.4f}" for name, value in means.items())
         bar.n = round(100 * done, 1)
         bar.set_postfix_str(f"step {step} {step / max(self.progress.elapsed_s, 1e-9):.2f}/s {parts}")
@@ -181,8 +183,8 @@ class GeometryTrainer:
             _log.info("step %d: AP %.1f, coverage %.1f on %d frames", step, *figures.values())
             self._record({"step": step, **figures})
             if writer is not None:
-                writer.add_scalar("validation/ap", result.ap, step)  # type: ignore[no-untyped-call]
-                writer.add_scalar("validation/coverage", result.coverage, step)  # type: ignore[no-untyped-call]
+                writer.add_scalar("validation/ap", result.ap, step)
+                writer.add_scalar("validation/coverage", result.coverage, step)
         self.group.wait()
 
     def _record(self, line: dict[str, float]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anygrasp_perception.arrays import Float32Array, Uint8Array
+from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray, Uint8Array
 from anygrasp_training.dataset import GraspDataset
 from anygrasp_training.labels.object_labels import FRICTION_STEP, NO_GRASP
 
@@ -36,9 +36,9 @@ class ObjectTargets:
     good_views: Uint8Array  # (P, 300) of 60 cells, how many hold with little friction and have room
     graspness: Float32Array  # (P,) share of all cells that hold and have room
 
-    def friction_codes(self, points: np.ndarray) -> Uint8Array:
+    def friction_codes(self, points: IntpArray) -> Uint8Array:
         """(S, 300, 12, 5) codes of some label points, NO_GRASP also where there is no room."""
-        codes = self.cells.friction_codes[points]
+        codes: Uint8Array = self.cells.friction_codes[points]
         hit = np.unpackbits(self.blocked[points], axis=-1, count=60).view(np.bool_)
         codes[hit.reshape(codes.shape)] = NO_GRASP
         return codes
@@ -78,7 +78,7 @@ class SceneTargets:
         return self._objects[object_id]
 
 
-def _combine(cells: _ObjectCells, hit: np.ndarray) -> ObjectTargets:
+def _combine(cells: _ObjectCells, hit: BoolArray) -> ObjectTargets:
     points, views = hit.shape[:2]
     free = ~hit
     holds = (cells.friction_codes <= round(_GOOD_FRICTION / FRICTION_STEP)) & free
