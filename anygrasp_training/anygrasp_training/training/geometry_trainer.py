@@ -24,7 +24,7 @@ from anygrasp_training.training.checkpoint import Progress, load_checkpoint, sav
 from anygrasp_training.training.geometry_config import GeometryTrainingConfig
 from anygrasp_training.training.geometry_losses import cloud_losses, weighted_sum
 from anygrasp_training.training.geometry_sample import GeometrySample
-from anygrasp_training.training.parallel import ProcessGroup
+from anygrasp_training.training.parallel import ProcessGroup, share_batch_statistics
 from anygrasp_training.training.sample_stream import SampleStream, sample_batches
 from anygrasp_training.training.validation import validate
 
@@ -60,6 +60,8 @@ class GeometryTrainer:
         else:
             self.network = load_network(start_from, fold=False)
             self.config = config = dataclasses.replace(config, network=self.network.config)
+        if group.world > 1:
+            share_batch_statistics(self.network)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.progress = Progress()
         out.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,6 @@ class GeometryTrainer:
     def train(self) -> GraspNetwork:
         """Train to the end of the schedule; an interrupt leaves a checkpoint. Returns the network."""
         writer = SummaryWriter(self.out / "log") if self.group.leads else None
-        batches = sample_batches(self._stream, self._worker)
         bar = tqdm(
             total=100,
             desc="training",
@@ -88,7 +89,7 @@ class GeometryTrainer:
         )
         try:
             with fast_float32():
-                self._run(batches, writer, bar)
+                self._run(sample_batches(self._stream, self._worker), writer, bar)
         finally:
             self._save_checkpoint()
             bar.close()

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
 
-__all__ = ["ProcessGroup", "process_group"]
+from anygrasp_perception.network.layers import NormalisedLayer
+
+__all__ = ["ProcessGroup", "SharedBatchNorm", "process_group", "share_batch_statistics"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,38 @@ class ProcessGroup:
         """Wait for all processes."""
         if self.world > 1:
             distributed.barrier()
+
+
+class SharedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation by the statistics of all processes' rows; torch's own works on GPUs only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C)."""
+        if not self.training:
+            return super().forward(x)
+        sums = torch.cat([x.sum(dim=0), (x * x).sum(dim=0), x.new_tensor([float(len(x))])])
+        sums = all_reduce(sums)  # type: ignore[no-untyped-call]
+        count = sums[-1]
+        mean, square = sums[:-1].view(2, -1) / count
+        variance = (square - mean * mean).clamp_min(0.0)
+        with torch.no_grad():
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked += 1
+            rate = 0.1 if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean, rate)
+            self.running_var.lerp_(variance * count / (count - 1), rate)
+        return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+
+
+def share_batch_statistics(network: nn.Module) -> None:
+    """Exchange all batch normalisations for shared ones; names and values of the weights stay."""
+    for layer in network.modules():
+        if isinstance(layer, NormalisedLayer) and layer.norm is not None:
+            shared = SharedBatchNorm(layer.norm.num_features)
+            shared.load_state_dict(layer.norm.state_dict())
+            layer.norm = shared
 
 
 @contextmanager
