@@ -81,7 +81,8 @@ class SharedBatchNorm(nn.BatchNorm1d):
             rate = 0.1 if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean, rate)
             self.running_var.lerp_(variance * count / (count - 1), rate)
-        return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+        normalised: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
+        return normalised * self.weight + self.bias
 
 
 def share_batch_statistics(network: nn.Module) -> None:
