@@ -16,6 +16,7 @@ from anygrasp_perception.network.weights import WeightsError
 from anygrasp_training.dataset import DatasetError
 from anygrasp_training.training import GEOMETRY_CONFIGS, GeometryTrainer, GeometryTrainingConfig
 from anygrasp_training.training.checkpoint import CheckpointError
+from anygrasp_training.training.geometry_config import DEPTHS, DataShare
 from anygrasp_training.training.parallel import process_group
 
 __all__ = ["main"]
@@ -74,6 +75,11 @@ def _config(options: argparse.Namespace) -> GeometryTrainingConfig:
         "learning_rate": options.rate,
         "seed": options.seed,
     }
+    config = dataclasses.replace(
+        config,
+        sample=dataclasses.replace(config.sample, depth=options.depth),
+        share=DataShare(options.scene_share, options.view_share, options.label_share),
+    )
     return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -105,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     geometry.add_argument("--epoch-steps", type=int, help="steps between two validations")
     geometry.add_argument("--rate", type=float, help="initial learning rate")
     geometry.add_argument("--seed", type=int)
+    studies = geometry.add_argument_group("studies of the data (paper VII)")
+    studies.add_argument("--depth", choices=DEPTHS, default=DEPTHS[0], help="what the network sees")
+    for what in ("scene", "view", "label"):
+        studies.add_argument(
+            f"--{what}-share", type=float, default=1.0, metavar="0..1", help=f"of {what}s used"
+        )
     geometry.add_argument("--threads", type=int, default=1, help="of this process (default: %(default)s)")
     return parser
 

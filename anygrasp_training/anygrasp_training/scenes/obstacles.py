@@ -107,11 +107,13 @@ class DistanceGrid:
 
     def nearest(self, places: NDArray[np.floating]) -> Float32Array:
         """Distances (...) at places (..., 3), those of the nearest voxels; beyond the box, of its rim."""
-        index = (places - self._lower) * np.float32(1 / self._voxel_m) + np.float32(0.5)
-        np.clip(index, 0, self._last.astype(np.float32), out=index)
-        flat = index.astype(np.int32) @ self._strides
-        found: Float32Array = self._distance.reshape(-1)[flat]
-        return found
+        flat = np.zeros(places.shape[:-1], dtype=np.int32)
+        for axis in range(3):
+            index = (places[..., axis] - self._lower[axis]) * np.float32(1 / self._voxel_m)
+            index += np.float32(0.5)
+            np.clip(index, 0, np.float32(self._last[axis]), out=index)
+            flat += index.astype(np.int32) * np.int32(self._strides[axis])
+        return self._distance.reshape(-1).take(flat)
 
     def interpolated(self, places: NDArray[np.floating]) -> Float32Array:
         """Distances (...) at places (..., 3), linear between voxels; beyond the box, of its rim."""

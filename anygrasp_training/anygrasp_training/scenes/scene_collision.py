@@ -119,5 +119,8 @@ def _blocks(
     edges: Float64Array = size / counts
     axes = [(np.arange(count) + 0.5) * edge for count, edge in zip(counts, edges, strict=True)]
     lattice = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
-    places = (box[:, :1] + lattice) @ rotations.transpose(0, 2, 1) + centers[:, None]
-    return np.asarray(places, dtype=np.float32), edges
+    # One product for all grasps, several times faster than one for each; coordinates end up side by side in
+    # memory, as DistanceGrid likes them.
+    places = (rotations.reshape(-1, 3) @ lattice.T).reshape(len(box), 3, -1)
+    places += (np.einsum("mij,mj->mi", rotations, box[:, 0]) + centers)[:, :, None]
+    return places.transpose(0, 2, 1), edges

@@ -9,7 +9,15 @@ import numpy as np
 
 from anygrasp_perception.network.network_config import NETWORK_CONFIGS, NetworkConfig
 
-__all__ = ["GEOMETRY_CONFIGS", "AugmentationConfig", "GeometryTrainingConfig", "LossWeights", "SampleConfig"]
+__all__ = [
+    "DEPTHS",
+    "GEOMETRY_CONFIGS",
+    "AugmentationConfig",
+    "DataShare",
+    "GeometryTrainingConfig",
+    "LossWeights",
+    "SampleConfig",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,23 @@ class AugmentationConfig:
             )
 
 
+DEPTHS = ("sensor", "gaussian", "clean")
+
+
+@dataclass(frozen=True)
+class DataShare:
+    """How much of a dataset is used, to see what more of it is worth (paper VII-C). Each in (0, 1]."""
+
+    scenes: float = 1.0
+    views: float = 1.0  # of each scene
+    labels: float = 1.0  # label points of each object
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if not 0.0 < getattr(self, each.name) <= 1.0:
+                raise ValueError(f"DataShare.{each.name} must be in (0, 1], got {getattr(self, each.name)}")
+
+
 @dataclass(frozen=True)
 class SampleConfig:
     """How one image becomes one training sample."""
@@ -43,9 +68,15 @@ class SampleConfig:
     label_distance_m: float = 0.02  # from which a voxel knows no graspness
     depth_error_m: float = 0.015  # of a pixel from which its label is not trusted
     poor_seed_share: float = 0.25  # chance of a label point without good grasps, against one with
+    # What the network sees (paper VII-A): what the sensor model reports, or perfect depth, with Gaussian
+    # noise on it or without; for comparison only, real cameras are none of these.
+    depth: str = DEPTHS[0]
+    gaussian_m: float = 0.002  # standard deviation at 0.5 m, growing with the square of the distance
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
+        if self.depth not in DEPTHS:
+            raise ValueError(f"SampleConfig.depth must be one of {', '.join(DEPTHS)}, got {self.depth!r}")
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, (int, float)) and not value > 0:
@@ -74,6 +105,7 @@ class GeometryTrainingConfig:
     network: NetworkConfig = field(default_factory=lambda: NETWORK_CONFIGS["slim"])
     sample: SampleConfig = field(default_factory=SampleConfig)
     loss: LossWeights = field(default_factory=LossWeights)
+    share: DataShare = field(default_factory=DataShare)
     seed: int = 0
     batch_size: int = 4  # paper IV-C; of each process
     learning_rate: float = 1e-3  # paper IV-C

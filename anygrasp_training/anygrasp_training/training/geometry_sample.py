@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from anygrasp_perception.camera import depth_to_points
 from anygrasp_perception.grasp import fibonacci_views
 from anygrasp_perception.network.voxel_cloud import VoxelCloud, voxelise
 from anygrasp_perception.se3 import transform_points
-from anygrasp_training.dataset import DatasetFrame
+from anygrasp_training.dataset import DatasetError, DatasetFrame
 from anygrasp_training.training.augmentation import draw_motion
 from anygrasp_training.training.geometry_config import AugmentationConfig, SampleConfig
 from anygrasp_training.training.scene_targets import ObjectTargets
@@ -54,6 +55,7 @@ def make_sample(
 
     `targets` in the order of `frame.object_ids`. Without `augment` the crop is fixed and nothing moves.
     """
+    frame = dataclasses.replace(frame, depth_m=_seen_depth(frame, config, rng))
     points = depth_to_points(frame.depth_m, frame.intrinsics).reshape(-1, 3)
     label = frame.label.ravel()
     valid = (points[:, 2] > 0) & (points[:, 2] < _MAX_DEPTH_M)  # NaN is neither
@@ -81,6 +83,21 @@ def make_sample(
     if not candidates:
         return None
     return _sample(cloud, objectness, graspness, np.concatenate(candidates), targets, poses, config, rng)
+
+
+def _seen_depth(frame: DatasetFrame, config: SampleConfig, rng: np.random.Generator) -> Float32Array:
+    if config.depth == "sensor":
+        return frame.depth_m
+    clean = frame.clean_depth_m
+    if clean is None:
+        raise DatasetError(
+            f"depth {config.depth!r} needs the dataset's depth_clean/ images; use sensor depth"
+        )
+    if config.depth == "clean":
+        return clean
+    spread = config.gaussian_m * (clean / 0.5) ** 2
+    noisy = clean + spread * rng.standard_normal(clean.shape, dtype=np.float32)
+    return np.where(clean > 0, noisy, 0).astype(np.float32)
 
 
 def _in_crop(

@@ -57,14 +57,14 @@ class SampleStream(IterableDataset[list[GeometrySample]]):
 
     def _scan(self, targets: list[SceneTargets]) -> list[tuple[int, int, int]]:
         """All (dataset, scene, view); new scenes are picked up, labels read before are kept."""
-        datasets = [GraspDataset(folder) for folder in self.folders]
+        datasets, share = [GraspDataset(folder) for folder in self.folders], self.config.share
         if not targets:
-            targets += [SceneTargets(dataset) for dataset in datasets]
+            targets += [SceneTargets(dataset, share.labels) for dataset in datasets]
         return [
             (number, scene_id, view)
             for number, dataset in enumerate(datasets)
-            for scene_id in dataset.scene_ids
-            for view in range(dataset.view_count(scene_id))
+            for scene_id in _share(dataset.scene_ids, share.scenes)
+            for view in _share(range(dataset.view_count(scene_id)), share.views)
         ]
 
     def _sample(
@@ -85,6 +85,12 @@ class SampleStream(IterableDataset[list[GeometrySample]]):
                 # Which point went where is not needed any more, and would be sent to the training process.
                 cloud = dataclasses.replace(sample.cloud, of_point=np.zeros(0, dtype=np.intp))
                 return dataclasses.replace(sample, cloud=cloud)
+
+
+def _share(items: Sequence[int], share: float) -> list[int]:
+    """A share of the items, evenly spread, at least one."""
+    count = max(1, round(share * len(items)))
+    return [items[int(index)] for index in np.arange(count) * len(items) / count]
 
 
 def sample_batches(stream: SampleStream, worker: bool) -> Iterator[list[GeometrySample]]:

@@ -47,11 +47,13 @@ class ObjectTargets:
 class SceneTargets:
     """Labels by scene; a scene is read at first use and kept, at about 0.3 MB an object.
 
+    With a `label_share` below 1 each object keeps that share of its label points, the same in all scenes.
     Raises DatasetError as the dataset does.
     """
 
-    def __init__(self, dataset: GraspDataset) -> None:
+    def __init__(self, dataset: GraspDataset, label_share: float = 1.0) -> None:
         self.dataset = dataset
+        self._label_share = label_share
         self._objects: dict[int, _ObjectCells] = {}
         self._scenes: dict[int, list[ObjectTargets]] = {}
 
@@ -61,7 +63,8 @@ class SceneTargets:
             ids = self.dataset.object_ids(scene_id)
             hits = self.dataset.collisions(scene_id)
             self._scenes[scene_id] = [
-                _combine(self._cells(object_id), hit) for object_id, hit in zip(ids, hits, strict=True)
+                _combine(self._cells(object_id), hit[self._kept(object_id, len(hit))])
+                for object_id, hit in zip(ids, hits, strict=True)
             ]
         return self._scenes[scene_id]
 
@@ -69,13 +72,20 @@ class SceneTargets:
         if object_id not in self._objects:
             labels = self.dataset.grasp_labels(object_id)
             stable = np.nan_to_num(labels.stable_scores, nan=0.0)
+            kept = self._kept(object_id, len(labels.points_m))
             self._objects[object_id] = _ObjectCells(
-                labels.points_m,
-                labels.friction_codes,
-                labels.opening_codes,
-                np.rint(stable * 255).astype(np.uint8),
+                labels.points_m[kept],
+                labels.friction_codes[kept],
+                labels.opening_codes[kept],
+                np.rint(stable[kept] * 255).astype(np.uint8),
             )
         return self._objects[object_id]
+
+    def _kept(self, object_id: int, count: int) -> IntpArray:
+        if self._label_share == 1.0:
+            return np.arange(count)
+        drawn = np.random.default_rng([29, object_id]).permutation(count)
+        return np.sort(drawn[: max(1, round(self._label_share * count))])
 
 
 def _combine(cells: _ObjectCells, hit: BoolArray) -> ObjectTargets:
