@@ -28,7 +28,7 @@ class AugmentationConfig:
     max_turn_rad: float = float(np.deg2rad(30.0))  # about the camera's z axis
     shift_min_m: tuple[float, float, float] = (-0.2, -0.2, -0.1)
     shift_max_m: tuple[float, float, float] = (0.2, 0.2, 0.2)
-    max_margin_m: float = 0.2  # of table seen around the objects, drawn from 2 cm up
+    max_margin_m: float = 0.12  # of table seen around the objects, drawn from 2 cm up
     whole_view_probability: float = 0.15  # no crop at all
 
     def __post_init__(self) -> None:

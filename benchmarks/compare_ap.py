@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures detectors side by side on held-out scenes by GraspNet's AP, in one run.
+
+The datasets are those of docs/results/ap_geometric.md; none of their seeds may be trained on.
+
+    .venv/bin/python benchmarks/compare_ap.py --datasets ap/train ap/similar ap/novel --out ap_network.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import describe_machine
+from tqdm import tqdm
+
+from anygrasp_perception.detector import Detector
+from anygrasp_perception.geometric_detector import GeometricDetector
+from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig
+from anygrasp_training.dataset import GraspDataset
+from anygrasp_training.evaluation import SceneResult, summarise
+from anygrasp_training.evaluation.dataset_detection import detect_in_frame
+from anygrasp_training.evaluation.dataset_evaluation import DatasetEvaluator, scene_split
+
+MAX_GRASPS = 500
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--datasets", type=Path, nargs="+", required=True)
+    parser.add_argument("--weights", type=Path, help="of the network (default: the shipped ones)")
+    parser.add_argument("--only", nargs="+", help="names of detectors (default: all)")
+    parser.add_argument("--out", type=Path, help="Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    plain = NetworkDetectorConfig(use_stable_score=False)
+    detectors: dict[str, Detector] = {
+        "geometric": GeometricDetector(),
+        "network": NetworkDetector(weights=options.weights),
+        "network, stable score off": NetworkDetector(plain, options.weights),
+    }
+    if options.only:
+        detectors = {name: detector for name, detector in detectors.items() if name in options.only}
+    rows = [
+        "| split | detector | AP | AP0.8 | AP0.4 | coverage | colliding | CPU ms a frame |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for folder in options.datasets:
+        rows += [measure(GraspDataset(folder), name, detector) for name, detector in detectors.items()]
+    text = f"""# Average precision, side by side
+
+GraspNet's AP by our own evaluator on scenes that no training has seen ({MAX_GRASPS} grasps a frame at most,
+inside the box about the objects). In percent; `colliding` of the ranked grasps, `coverage` of all objects with
+a pixel in the view, also those that nobody could grasp where they lie.
+
+{chr(10).join(rows)}
+
+`python benchmarks/compare_ap.py`, commit {commit()}; {describe_machine()}, torch {torch.__version__}, one
+thread.
+How to make the scenes: [ap_geometric.md](ap_geometric.md).
+"""
+    print(text)
+    if options.out:
+        options.out.write_text(text)
+    return 0
+
+
+def measure(dataset: GraspDataset, name: str, detector: Detector) -> str:
+    evaluator, scenes, counts = DatasetEvaluator(dataset), [], Counter[str]()
+    cpu = []
+    for scene in tqdm(dataset.scene_ids, desc=f"{dataset.layout.root.name} {name}", unit="scene"):
+        frames = []
+        for view in range(dataset.view_count(scene)):
+            frame = dataset.frame(scene, view)
+            start = time.process_time()
+            grasps = detect_in_frame(detector, frame, MAX_GRASPS).grasps
+            cpu.append(time.process_time() - start)
+            frames.append(evaluator.evaluate(scene, view, grasps))
+            counts.update(ranked=len(frames[-1].grasps), colliding=int(frames[-1].colliding.sum()))
+        scenes.append(SceneResult(str(scene), scene_split(dataset, scene), frames))
+    total = summarise(scenes).overall
+    figures = [total.ap, total.ap_at[0.8], total.ap_at[0.4], total.coverage]
+    figures.append(counts["colliding"] / max(counts["ranked"], 1))
+    percent = " | ".join(f"{100 * figure:.1f}" for figure in figures)
+    return f"| {scenes[0].split} | {name} | {percent} | {1000 * np.median(cpu):.0f} |"
+
+
+def commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    root = Path(__file__).parent
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
