@@ -57,8 +57,8 @@ def main() -> int:
     text = f"""# Average precision, side by side
 
 GraspNet's AP by our own evaluator on scenes that no training has seen ({MAX_GRASPS} grasps a frame at most,
-inside the box about the objects). In percent; `colliding` of the ranked grasps, `coverage` of all objects with
-a pixel in the view, also those that nobody could grasp where they lie.
+inside the box about the objects). In percent; `colliding` of the ranked grasps, `coverage` of the objects
+with a pixel in the view, also those that nobody could grasp where they lie.
 
 {chr(10).join(rows)}
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; errors of the user or the disk end with one line and status 1."""
     options = _parser().parse_args(argv)
+    # A background job of a shell ignores Ctrl-C's signal; both shall leave a checkpoint.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         _train_geometry(options)
