@@ -99,7 +99,7 @@ class GeometryTrainer:
 
     def _run(self, batches: Iterator[list[GeometrySample]], writer: SummaryWriter | None, bar: tqdm) -> None:
         config = self.config
-        sums: dict[str, float] = defaultdict(float)
+        recent: list[dict[str, float]] = []
         saved = clock = time.monotonic()
         while (done := config.progress(self.progress.step, self.group.agree(self.progress.elapsed_s))) < 1.0:
             for parameters in self.optimizer.param_groups:
@@ -108,12 +108,12 @@ class GeometryTrainer:
             now = time.monotonic()
             self.progress = Progress(self.progress.step + 1, self.progress.elapsed_s + now - clock)
             clock = now
-            for name, value in losses.items():
-                sums[name] += value / _LOG_STEPS
+            recent.append(losses)
             step = self.progress.step
             if step % _LOG_STEPS == 0:
-                self._log(writer, bar, step, sums, done)
-                sums.clear()
+                means = {name: float(np.mean([each[name] for each in recent])) for name in losses}
+                self._log(writer, bar, step, means, done)
+                recent.clear()
             if now - saved > 60 * config.checkpoint_minutes:
                 self._save_checkpoint()
                 saved = now
