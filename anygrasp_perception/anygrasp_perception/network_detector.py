@@ -42,7 +42,8 @@ class NetworkDetectorConfig:
     target_share: float = 0.5  # of a voxel's points that must lie on the target
     use_stable_score: bool = True
     device: str = "cpu"
-    post_processing: PostProcessingConfig = field(default_factory=PostProcessingConfig)
+    # More than the 100 of the paper: most of the best lie side by side, and suppression leaves one of them.
+    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=400))
 
     def __post_init__(self) -> None:
         for name in ("max_voxels", "max_points", "obstacle_voxel_m", "target_share"):
