@@ -38,7 +38,7 @@ def group_cylinders(
         close = near.all(dim=1).nonzero()[:, 0]
         # Along each axis of the frames: (p, 3, s), one product for all seeds of the chunk.
         along = candidates[close] @ R.permute(1, 2, 0).reshape(3, -1)
-        along = along.view(len(close), 3, -1) - torch.einsum("si,sij->js", centres, R)
+        along = along.view(len(close), 3, len(chunk)) - torch.einsum("si,sij->js", centres, R)
         x, y, z = along.unbind(dim=1)
         inside = (x > config.cylinder_min_m) & (x < config.cylinder_max_m) & (y * y + z * z < radius**2)
         seed, candidate = inside.t().nonzero(as_tuple=True)
