@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from anygrasp_perception.arrays import Float32Array, IntpArray
 from anygrasp_perception.network.network_config import NetworkConfig
 
 __all__ = ["group_cylinders"]
 
-_CHUNK_SEEDS = 32  # their distances to a pool of points stay in the cache
+_CHUNK_SEEDS = 64  # of one neighbourhood, compared with the points around it
+_SLACK_M = 1e-4  # far above what float32 loses of a position
 
 
 def group_cylinders(
@@ -26,22 +29,39 @@ def group_cylinders(
     """
     samples, radius = config.cylinder_samples, config.cylinder_radius_m
     candidates = points[pool]
+    reach = float(np.hypot(radius, max(abs(config.cylinder_min_m), abs(config.cylinder_max_m)))) + _SLACK_M
     order = seeds.new_full((len(seeds), samples), -1)
-    for first in range(0, len(seeds), _CHUNK_SEEDS):
-        part = slice(first, first + _CHUNK_SEEDS)
+    for chunk in _neighbourhoods(points[seeds].cpu().numpy()):
+        part = torch.from_numpy(chunk).to(seeds.device)
         centres, R = points[seeds[part]], rotations[part]
-        # Along each axis of the frames: (s, P), one product for all seeds of the chunk.
-        along = candidates @ R.permute(1, 2, 0).reshape(3, -1)  # (P, 3 s)
-        along = along.view(len(candidates), 3, -1) - torch.einsum("si,sij->js", centres, R)
+        near = (candidates > centres.amin(dim=0) - reach) & (candidates < centres.amax(dim=0) + reach)
+        close = near.all(dim=1).nonzero()[:, 0]
+        # Along each axis of the frames: (p, 3, s), one product for all seeds of the chunk.
+        along = candidates[close] @ R.permute(1, 2, 0).reshape(3, -1)
+        along = along.view(len(close), 3, len(chunk)) - torch.einsum("si,sij->js", centres, R)
         x, y, z = along.unbind(dim=1)
         inside = (x > config.cylinder_min_m) & (x < config.cylinder_max_m) & (y * y + z * z < radius**2)
         seed, candidate = inside.t().nonzero(as_tuple=True)
         counts = torch.bincount(seed, minlength=len(centres))
         rank = torch.arange(len(seed), device=seed.device) - (counts.cumsum(0) - counts)[seed]
         kept = rank < samples
-        order[first + seed[kept], rank[kept]] = candidate[kept]
+        order[part[seed[kept]], rank[kept]] = close[candidate[kept]]
     rows = torch.where(order >= 0, pool[order.clamp_min(0)], seeds[:, None])
     found = (order >= 0).sum(dim=1, keepdim=True).clamp_min(1)
     rows = rows.gather(1, torch.arange(samples, device=rows.device)[None] % found)
     local = torch.einsum("ski,sij->skj", points[rows] - points[seeds][:, None], rotations) / radius
     return rows, local
+
+
+def _neighbourhoods(points: Float32Array) -> list[IntpArray]:
+    """Rows of points (S, 3) in chunks of neighbours, halved along the longest edge until small enough."""
+    pending, chunks = [np.arange(len(points))] if len(points) else [], []
+    while pending:
+        rows = pending.pop()
+        if len(rows) <= _CHUNK_SEEDS:
+            chunks.append(rows)
+            continue
+        axis = np.ptp(points[rows], axis=0).argmax()
+        ranked = rows[np.argpartition(points[rows, axis], len(rows) // 2)]
+        pending += [ranked[: len(rows) // 2], ranked[len(rows) // 2 :]]
+    return chunks

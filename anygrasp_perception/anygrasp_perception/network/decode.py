@@ -30,7 +30,7 @@ def final_scores(prediction: GraspPrediction, use_stable_score: bool = True) -> 
 
 def best_cells(scores: Float32Array, per_seed: int = 1) -> IntpArray:
     """Return the `per_seed` best of the 60 cells of each seed as (S x per_seed, 3) of seed, angle, depth."""
-    flat = scores.reshape(len(scores), -1)
+    flat = scores.reshape(len(scores), ANGLE_COUNT * len(DEPTHS_M))
     order = np.argsort(-flat, axis=1, kind="stable")[:, :per_seed]
     seeds = np.repeat(np.arange(len(scores)), order.shape[1])
     angle, depth = np.divmod(order.ravel(), len(DEPTHS_M))

@@ -17,6 +17,9 @@ __all__ = ["WIDTH_SCALE", "CropHead", "CropPrediction", "PointHead", "ViewHead"]
 WIDTH_SCALE = 10.0  # widths are learnt in decimetres: about as large as the scores
 
 
+_CHUNK_SEEDS = 64  # of whose cylinders the features stay in the cache
+
+
 class PointHead(nn.Module):
     """Objectness and graspness of every point."""
 
@@ -80,13 +83,24 @@ class CropHead(nn.Module):
     ) -> CropPrediction:
         """Predict from features (N, C), the cylinders' rows (S, K) and coordinates
         (S, K, 3), seed features (S, C) and the cylinders' rotations (S, 3, 3) in the camera frame."""
-        used, compact = torch.unique(rows, return_inverse=True)
-        projected = self.features(features[used])
-        seeds, samples = rows.shape
-        x = torch.relu(projected[compact] + self.local(local)).view(seeds * samples, -1)
-        pooled = self.shared(x).view(seeds, samples, -1).amax(dim=1)
+        pooled = self._pool(features, rows, local)
         joint = torch.cat([pooled, seed_features, rotations[:, 2]], dim=1)
         hidden = torch.relu(self.hidden(torch.relu(self.joint(joint))))
         out = self.out(hidden)
-        cells = out[:, : 2 * ANGLE_COUNT * len(DEPTHS_M)].view(seeds, 2, ANGLE_COUNT, len(DEPTHS_M))
+        cells = out[:, : 2 * ANGLE_COUNT * len(DEPTHS_M)].view(len(out), 2, ANGLE_COUNT, len(DEPTHS_M))
         return CropPrediction(cells[:, 0], cells[:, 1] / WIDTH_SCALE, out[:, -ANGLE_COUNT:], hidden)
+
+    def _pool(self, features: Tensor, rows: Tensor, local: Tensor) -> Tensor:
+        """Return the largest value of each channel in each cylinder (S, crop_channels)."""
+        used = torch.zeros(len(features), dtype=torch.bool, device=rows.device)
+        used[rows] = True
+        compact = (used.cumsum(0) - 1)[rows]
+        projected = self.features(features[used])
+        parts = []
+        # Statistics of a batch need all of it; without them a part at a time stays in the cache.
+        step = _CHUNK_SEEDS if self.shared.norm is None and not rows.is_cuda else max(len(rows), 1)
+        for start in range(0, max(len(rows), 1), step):
+            part = slice(start, start + step)
+            x = torch.relu_(projected[compact[part]].add_(self.local(local[part])))
+            parts.append(self.shared(x.flatten(0, 1)).unflatten(0, x.shape[:2]).amax(dim=1))
+        return torch.cat(parts)

@@ -105,4 +105,4 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, level: VoxelLevel) -> Tensor:
         """Map x (N, I) on the level's N voxels to (N, O)."""
         y = self.second(self.first(x, level), level)
-        return torch.relu_(y + (x if self.shortcut is None else self.shortcut(x)))
+        return torch.relu_(y.add_(x if self.shortcut is None else self.shortcut(x)))

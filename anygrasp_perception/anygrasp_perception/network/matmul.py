@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -20,7 +21,16 @@ __all__ = ["CHUNK_ROWS", "fast_float32", "matmul_rows", "padded_rows", "scratch"
 CHUNK_ROWS = 2048
 _BUCKET_ROWS = 256
 _ACCURACY = 1e-5  # relative error that products in the fast mode must stay below to be used
-_buffers = threading.local()
+_local = threading.local()
+_mode_lock = threading.Lock()
+_mode_users = 0  # threads inside `fast_float32`: the first switches it on, the last one off
+_mode_before = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class _Buffer:
+    memory: Tensor
+    views: dict[tuple[int, int], Tensor]  # by rows and columns; to make one takes as long as a small product
 
 
 def padded_rows(count: int) -> int:
@@ -31,14 +41,18 @@ def padded_rows(count: int) -> int:
 
 def scratch(name: str, rows: int, columns: int, like: Tensor) -> Tensor:
     """Return a (rows, columns) tensor with anything in it, the same memory at each call of a thread."""
+    store: dict[object, _Buffer] = _local.__dict__.setdefault("buffers", {})
     key = (name, like.dtype, like.device)
-    store: dict[object, Tensor] = _buffers.__dict__.setdefault("store", {})
     buffer = store.get(key)
-    if buffer is None or buffer.numel() < rows * columns:
+    if buffer is None or buffer.memory.numel() < rows * columns:
         with torch.inference_mode(False):  # training may use it next
-            buffer = torch.empty(rows * columns * 5 // 4, dtype=like.dtype, device=like.device)
-        store[key] = buffer
-    return buffer[: rows * columns].view(rows, columns)
+            memory = torch.empty(rows * columns * 5 // 4, dtype=like.dtype, device=like.device)
+        buffer = store[key] = _Buffer(memory, {})
+    view = buffer.views.get((rows, columns))
+    if view is None:
+        with torch.inference_mode(False):
+            view = buffer.views[rows, columns] = buffer.memory[: rows * columns].view(rows, columns)
+    return view
 
 
 def matmul_rows(x: Tensor, weight: Tensor) -> Tensor:
@@ -87,18 +101,25 @@ def fast_float32() -> Iterator[bool]:
     """Let float32 products run in oneDNN where that is accurate; yields whether they do.
 
     The switch allows bfloat16. Processors on which oneDNN takes that offer are found by a test product, and
-    left alone. It is global to the process, so it is put back.
+    left alone. It is global to the process, so the last thread that leaves puts it back.
     """
     switch = getattr(getattr(torch.backends, "mkldnn", None), "matmul", None)
     if switch is None or not hasattr(switch, "fp32_precision") or not _is_accurate():
         yield False
         return
-    before = switch.fp32_precision
-    switch.fp32_precision = "bf16"
+    global _mode_users, _mode_before
+    with _mode_lock:
+        if _mode_users == 0:
+            _mode_before = switch.fp32_precision
+            switch.fp32_precision = "bf16"
+        _mode_users += 1
     try:
         yield True
     finally:
-        switch.fp32_precision = before
+        with _mode_lock:
+            _mode_users -= 1
+            if _mode_users == 0:
+                switch.fp32_precision = _mode_before
 
 
 @cache

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
+
 import numpy as np
 
 from anygrasp_perception.arrays import Float32Array, IntpArray
 
 __all__ = ["farthest_points"]
+
+_ROUNDING = 1.001  # more than float32 can lose of a distance
 
 
 def farthest_points(points: Float32Array, count: int, first: int = 0) -> IntpArray:
@@ -17,15 +22,22 @@ def farthest_points(points: Float32Array, count: int, first: int = 0) -> IntpArr
     """
     if len(points) <= count:
         return np.arange(len(points))
-    chosen = np.empty(count, dtype=np.intp)
-    columns = np.ascontiguousarray(points.T, dtype=np.float32)  # (3, N)
+    axis = int(np.ptp(points, axis=0).argmax())
+    order = np.argsort(points[:, axis], kind="stable")
+    columns = np.ascontiguousarray(points[order].T, dtype=np.float32)  # (3, N)
+    along: list[float] = columns[axis].tolist()
     nearest = np.full(len(points), np.inf, dtype=np.float32)
     difference, square = np.empty_like(columns), np.empty_like(nearest)
-    row = first
+    chosen = np.empty(count, dtype=np.intp)
+    row = int(np.flatnonzero(order == first)[0])
     for index in range(count):
-        chosen[index] = row
-        np.subtract(columns, columns[:, row, None], out=difference)
-        np.einsum("ij,ij->j", difference, difference, out=square)
-        np.minimum(nearest, square, out=nearest)
+        chosen[index] = order[row]
+        # A point farther along the axis than all are from their nearest seed changes nothing.
+        reach = math.sqrt(nearest[row]) * _ROUNDING
+        start, stop = bisect_left(along, along[row] - reach), bisect_right(along, along[row] + reach)
+        part = slice(start, stop)
+        np.subtract(columns[:, part], columns[:, row, None], out=difference[:, part])
+        np.einsum("ij,ij->j", difference[:, part], difference[:, part], out=square[part])
+        np.minimum(nearest[part], square[part], out=nearest[part])
         row = int(nearest.argmax())
     return chosen

@@ -20,6 +20,7 @@ from anygrasp_perception.network.voxel_level import Downsampling, VoxelLevel
 __all__ = ["downsample", "linear_rows", "submanifold_conv", "upsample"]
 
 _NARROW = 8  # input channels up to which all offsets are gathered at once: the products would be too thin
+_GRID_NUMBERS = 1 << 24  # of features on a dense grid (64 MB) that neighbours may be gathered from
 
 
 def submanifold_conv(x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
@@ -52,14 +53,15 @@ class _PairedConv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.level, ctx.kernel = level, kernel
-        out = matmul_rows(x, weight[len(weight) // 2])
+        matrices = weight.unbind()
+        out = matmul_rows(x, matrices[len(matrices) // 2])
         inputs, outputs = weight.shape[1:]
         for chunk in level.pairs(kernel):
             count = len(chunk.source)
             gathered = scratch("conv_in", chunk.rows, inputs, x)
             product = scratch("conv_out", chunk.rows, outputs, x)
             torch.index_select(x, 0, chunk.source, out=gathered[:count])
-            torch.mm(gathered, weight[chunk.offset], out=product)
+            torch.mm(gathered, matrices[chunk.offset], out=product)
             out.index_add_(0, chunk.target, product[:count])
         return out
 
@@ -115,11 +117,19 @@ class _GatheredConv(torch.autograd.Function):
 
 def _gathered(x: Tensor, level: VoxelLevel, kernel: int) -> Iterator[tuple[Tensor, int]]:
     """Rows (n, kernel^3 x I) of all neighbours' features, zero where there is none: chunks and starts."""
-    padded = torch.cat([x, x.new_zeros(1, x.shape[1])])
-    neighbours = level.neighbours(kernel)
+    channels = x.shape[1]
+    if level.box_voxels * channels <= _GRID_NUMBERS:
+        # On a dense grid the `kernel` neighbours along z lie side by side: one index for all of them.
+        grid = x.new_zeros(level.box_voxels + kernel, channels)
+        grid.index_copy_(0, level.keys, x)
+        source = grid.as_strided((level.box_voxels, kernel * channels), (channels, 1))
+        rows = level.keys[:, None] + level.shifts(kernel)[::kernel]
+    else:
+        source = torch.cat([x, x.new_zeros(1, channels)])
+        rows = level.neighbours(kernel).t()
     for start in range(0, len(level), CHUNK_ROWS):
-        rows = neighbours[:, start : start + CHUNK_ROWS].t().reshape(-1)
-        yield padded.index_select(0, rows).view(-1, kernel**3 * x.shape[1]), start
+        index = rows[start : start + CHUNK_ROWS].reshape(-1)
+        yield source.index_select(0, index).view(-1, kernel**3 * channels), start
 
 
 class _Downsample(torch.autograd.Function):

@@ -14,6 +14,8 @@ from anygrasp_perception.network.voxel_level import VoxelLevel
 
 __all__ = ["VoxelBatch", "VoxelCloud", "voxelise"]
 
+_TABLE_VOXELS = 1 << 24  # of a box whose occupied voxels are looked up, not sorted
+
 
 @dataclass(frozen=True, eq=False)
 class VoxelCloud:
@@ -36,11 +38,15 @@ def voxelise(
 ) -> VoxelCloud:
     """Average points (P, 3) in cubes of `voxel_m`; of more than `max_voxels` cubes a random choice is kept.
 
-    The means have less noise than any point. Raises ValueError on no points, on points too far apart to
-    number the cubes, and on too many cubes without `rng`.
+    The means have less noise than any point. Raises ValueError on no points, on NaN or infinite ones, on
+    points too far apart to number the cubes, and on too many cubes without `rng`.
     """
     if len(points) == 0:
         raise ValueError("no points to voxelise: nothing was measured; check the depth image")
+    finite = np.isfinite(points)
+    if not finite.all():
+        bad = np.count_nonzero(~finite.all(axis=1))
+        raise ValueError(f"{bad} of {len(points)} points are NaN or infinite; drop them before")
     # The grid passes through the camera, not the cloud's corner: one outlier does not move all cells.
     cells = np.floor(points / np.float32(voxel_m)).astype(np.int64)
     cells -= cells.min(axis=0)
@@ -50,8 +56,7 @@ def voxelise(
             f"points span {size * voxel_m} m, too far for voxels of {voxel_m} m; drop far-away points"
         )
     keys = (cells[:, 0] * size[1] + cells[:, 1]) * size[2] + cells[:, 2]
-    unique, of_point = np.unique(keys, return_inverse=True)
-    of_point = of_point.astype(np.intp)
+    unique, of_point = _number(keys, int(size.prod()))
     kept = np.arange(len(unique))
     if max_voxels is not None and len(unique) > max_voxels:
         if rng is None:
@@ -66,6 +71,19 @@ def voxelise(
     plane = size[1] * size[2]
     xyz = np.stack([chosen // plane, chosen % plane // size[2], chosen % size[2]], axis=-1)
     return VoxelCloud(means, xyz.astype(np.intp), new_row[of_point], voxel_m)
+
+
+def _number(keys: IntpArray, box_voxels: int) -> tuple[IntpArray, IntpArray]:
+    """Return the keys that occur, sorted, and for each key (P,) which of them it is."""
+    if box_voxels > _TABLE_VOXELS:
+        unique, of_point = np.unique(keys, return_inverse=True)
+        return unique, of_point.astype(np.intp)
+    occupied = np.zeros(box_voxels, dtype=np.bool_)
+    occupied[keys] = True
+    unique = np.flatnonzero(occupied)
+    table = np.empty(box_voxels, dtype=np.intp)
+    table[unique] = np.arange(len(unique))
+    return unique, table[keys]
 
 
 @dataclass(frozen=True, eq=False)

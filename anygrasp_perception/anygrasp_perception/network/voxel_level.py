@@ -55,60 +55,60 @@ class VoxelLevel:
         self.coordinates = coordinates
         size = coordinates[:, 1:].amax(dim=0) + 1 + 2 * _MARGIN
         x, y, z = (int(edge) for edge in size)
-        self._box_voxels = (int(coordinates[:, 0].max()) + 1) * x * y * z
-        if self._box_voxels >= _KEY_LIMIT:
+        self.box_voxels = (int(coordinates[:, 0].max()) + 1) * x * y * z
+        if self.box_voxels >= _KEY_LIMIT:
             raise ValueError(f"the voxels span a box of {x} x {y} x {z}, too large; drop far-away points")
         self._steps = torch.tensor([y * z, z, 1], device=coordinates.device)
         keys = coordinates[:, 0] * (x * y * z) + ((coordinates[:, 1:] + _MARGIN) * self._steps).sum(dim=1)
-        self._keys = keys
+        self.keys = keys
         self._pairs: dict[int, list[PairChunk]] = {}
         self._neighbours: dict[int, Tensor] = {}
 
     @classmethod
     def of(cls, coordinates: Tensor) -> tuple[VoxelLevel, Tensor]:
         """Sort (N, 4) unique coordinates; returns the level and the rows (N,) in its order."""
-        order = torch.argsort(cls(coordinates)._keys)
+        order = torch.argsort(cls(coordinates).keys)
         return cls(coordinates[order]), order
 
     def __len__(self) -> int:
         return len(self.coordinates)
 
+    def shifts(self, kernel: int) -> Tensor:
+        """Return by how much the key of each neighbour (kernel^3,) is larger than a voxel's own."""
+        return (kernel_offsets(kernel).to(self.keys.device) * self._steps).sum(dim=1)
+
     def neighbours(self, kernel: int) -> Tensor:
         """Return the row (kernel^3, N) of each voxel's neighbour at each offset, N where there is none."""
         if kernel not in self._neighbours:
-            shifts = (kernel_offsets(kernel).to(self._keys.device) * self._steps).sum(dim=1)
-            wanted = self._keys[None] + shifts[:, None]
-            self._neighbours[kernel] = self._find(wanted)
+            self._neighbours[kernel] = self._find(self.keys[None] + self.shifts(kernel)[:, None])
         return self._neighbours[kernel]
 
     def _find(self, wanted: Tensor) -> Tensor:
         count = len(self)
-        if self._box_voxels <= _TABLE_VOXELS:
-            table = torch.full((self._box_voxels,), count, dtype=torch.int32, device=wanted.device)
-            table[self._keys] = torch.arange(count, dtype=torch.int32, device=wanted.device)
-            return table[wanted.flatten()].view(wanted.shape).long()
-        found = torch.searchsorted(self._keys, wanted).clamp_(max=count - 1)
-        return torch.where(self._keys[found] == wanted, found, count)
+        if self.box_voxels <= _TABLE_VOXELS:
+            table = torch.full((self.box_voxels,), count, dtype=torch.int64, device=wanted.device)
+            table[self.keys] = torch.arange(count, device=wanted.device)
+            return table.index_select(0, wanted.flatten()).view(wanted.shape)
+        found = torch.searchsorted(self.keys, wanted).clamp_(max=count - 1)
+        return torch.where(self.keys[found] == wanted, found, count)
 
     def pairs(self, kernel: int) -> list[PairChunk]:
-        """Return all pairs of neighbours but each voxel with itself, by offset, in chunks."""
+        """Return all pairs of neighbours but each voxel with itself, in chunks of one offset each."""
         if kernel not in self._pairs:
-            neighbours = self.neighbours(kernel)
-            present = neighbours < len(self)
-            target = present.nonzero()[:, 1]
-            source = neighbours[present]
-            counts = present.sum(dim=1).tolist()
-            middle = len(counts) // 2
-            largest = CHUNK_ROWS if source.device.type == "cpu" else max(counts, default=1)
+            shifts = self.shifts(kernel)
             chunks = []
-            start = 0
-            for offset, count in enumerate(counts):
-                for first in range(start, start + count, largest):
-                    last = min(first + largest, start + count)
-                    if offset != middle:
-                        rows = padded_rows(last - first) if source.device.type == "cpu" else last - first
-                        chunks.append(PairChunk(offset, source[first:last], target[first:last], rows))
-                start += count
+            # Neighbours are mutual: half of the offsets tell the pairs of the opposite ones.
+            found = self._find(self.keys[None] + shifts[: len(shifts) // 2, None])
+            for offset, neighbours in enumerate(found):
+                target = (neighbours < len(self)).nonzero()[:, 0]
+                source = neighbours[target]
+                on_cpu, count = source.device.type == "cpu", len(source)
+                for first in range(0, count, CHUNK_ROWS if on_cpu else max(count, 1)):
+                    part = slice(first, first + CHUNK_ROWS if on_cpu else count)
+                    one, other = source[part], target[part]
+                    rows = padded_rows(len(one)) if on_cpu else count
+                    chunks.append(PairChunk(offset, one, other, rows))
+                    chunks.append(PairChunk(len(shifts) - 1 - offset, other, one, rows))
             self._pairs[kernel] = chunks
         return self._pairs[kernel]
 
@@ -118,7 +118,7 @@ class VoxelLevel:
         large = self.coordinates.clone()
         large[:, 1:] = large[:, 1:] >> 1
         x, y, z = (self.coordinates[:, axis] & 1 for axis in (1, 2, 3))
-        keys = VoxelLevel(large)._keys
+        keys = VoxelLevel(large).keys
         unique, row = torch.unique(keys, return_inverse=True)
         coordinates = large.new_empty(len(unique), 4)
         coordinates[row] = large  # voxels of one row write the same

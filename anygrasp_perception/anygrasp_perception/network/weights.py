@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from anygrasp_perception.atomic_files import write_atomically
 from anygrasp_perception.network.grasp_network import GraspNetwork
@@ -58,6 +60,7 @@ def load_network(path: Path | str, device: torch.device | str = "cpu", fold: boo
     try:
         config = NetworkConfig.from_dict(json.loads(header["config"]))
         network = GraspNetwork(config)
+        _check_shapes(network.state_dict(), tensors)
         network.load_state_dict(tensors)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(
@@ -68,3 +71,11 @@ def load_network(path: Path | str, device: torch.device | str = "cpu", fold: boo
         raise WeightsError(f"{path}: NaN or infinite values in {', '.join(bad[:3])}; train the weights again")
     network = network.to(device)
     return network.fold() if fold else network
+
+
+def _check_shapes(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError naming the first of the weights that is missing, superfluous or of another shape."""
+    for name in sorted(wanted.keys() | tensors.keys()):
+        need, got = (list(group[name].shape) if name in group else "none" for group in (wanted, tensors))
+        if need != got:
+            raise ValueError(f"{name}: need {need}, got {got}")
