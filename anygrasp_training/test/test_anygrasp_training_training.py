@@ -97,7 +97,7 @@ def test_cell_targets_are_the_labels_in_the_moved_frame(targets, flip):
     sample = sample_of(targets, 2, flip)
     assert np.linalg.det(sample.T_camera_objects[0, :3, :3]) == pytest.approx(-1.0 if flip else 1.0)
     views = sample.view_scores.argmax(axis=1)
-    cells = cell_targets(sample, views)
+    cells = cell_targets(sample, np.arange(len(views)), views)
     np.testing.assert_allclose(np.linalg.det(cells.rotations), 1.0, atol=1e-5)
     assert (cells.scores > 0).any()
     for seed in range(0, len(views), 5):

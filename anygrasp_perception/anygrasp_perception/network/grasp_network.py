@@ -44,9 +44,9 @@ class GraspPrediction:
     objectness: Float32Array  # (N,) probability of an object
     graspness: Float32Array  # (N,)
     seeds: IntpArray  # (S,) rows of points
-    view_scores: Float32Array  # (S, 300)
+    view_scores: Float32Array  # (S, 300) in [0, 1]
     view_ids: IntpArray  # (S,) the views chosen
-    scores: Float32Array  # (S, 12, 5) before the stable score
+    scores: Float32Array  # (S, 12, 5) in [0, 1], before the stable score
     widths_m: Float32Array  # (S, 12, 5)
     stable_scores: Float32Array  # (S, 12)
     seed_features: Float32Array  # (S, C)
@@ -73,18 +73,21 @@ class GraspNetwork(nn.Module):
     def crop(
         self,
         points: Tensor,
+        normals: Tensor,
         features: Tensor,
         seeds: Tensor,
         seed_features: Tensor,
         rotations: Tensor,
         rng: np.random.Generator,
     ) -> CropPrediction:
-        """Predict the grasps of seeds (S,), rows of one cloud's points (N, 3) and features (N, C), along the
-        rotations (S, 3, 3). The cylinders' samples are drawn with `rng`."""
+        """Predict the grasps of seeds (S,), rows of a cloud with points, normals (N, 3) and features (N, C),
+        along the rotations (S, 3, 3). The cylinders' samples are drawn with `rng`."""
         drawn = rng.permutation(len(points))[: self.config.cylinder_pool]
         pool = torch.from_numpy(drawn).to(points.device)
         with torch.no_grad():
             rows, local = group_cylinders(points, pool, seeds, rotations, self.config)
+            turned = torch.einsum("ski,sij->skj", normals[rows], rotations)
+            local = torch.cat([local, turned], dim=2)
         prediction: CropPrediction = self.crop_head(features, rows, local, seed_features, rotations)
         return prediction
 
@@ -125,7 +128,7 @@ class GraspNetwork(nn.Module):
                 view_ids = choice.argmax(dim=1).cpu().numpy()
                 rotations = torch.from_numpy(view_rotations()[view_ids]).to(device)
             with timed(durations_s, "cylinders"):
-                crop = self.crop(batch.points, features, rows, seed_features, rotations, rng)
+                crop = self.crop(batch.points, batch.normals, features, rows, seed_features, rotations, rng)
         return GraspPrediction(
             points=cloud.points,
             objectness=objectness,

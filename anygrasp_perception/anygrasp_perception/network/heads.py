@@ -17,6 +17,7 @@ __all__ = ["WIDTH_SCALE", "CropHead", "CropPrediction", "PointHead", "ViewHead"]
 WIDTH_SCALE = 10.0  # widths are learnt in decimetres: about as large as the scores
 
 
+_RARE = -3.0  # first bias of the scores: few views and cells are good
 _CHUNK_SEEDS = 64  # of whose cylinders the features stay in the cache
 
 
@@ -40,18 +41,19 @@ class ViewHead(nn.Module):
         super().__init__()
         self.hidden = nn.Linear(config.feature_channels, config.feature_channels)
         self.out = nn.Linear(config.feature_channels, VIEW_COUNT)
+        nn.init.constant_(self.out.bias, _RARE)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (S, C) to view scores (S, 300) and seed features (S, C), what the view needs added back."""
+        """Map (S, C) to view scores (S, 300) in [0, 1] and seed features (S, C) with the view's added."""
         hidden = torch.relu(self.hidden(features))
-        return self.out(hidden), features + hidden
+        return torch.sigmoid(self.out(hidden)), features + hidden
 
 
 @dataclass(frozen=True, eq=False)
 class CropPrediction:
     """Grasps of S seeds along one view each: 12 in-plane angles x 5 depths."""
 
-    scores: Tensor  # (S, 12, 5)
+    scores: Tensor  # (S, 12, 5) in [0, 1]
     widths_m: Tensor  # (S, 12, 5)
     stable_scores: Tensor  # (S, 12) shared by the depths
     features: Tensor  # (S, head_channels) grasp features, before the last layer
@@ -66,12 +68,13 @@ class CropHead(nn.Module):
         # The first layer is linear in features and coordinates, so that the features' part is computed once
         # for all cylinders a point is in.
         self.features = nn.Linear(config.feature_channels, crop, bias=False)
-        self.local = nn.Linear(3, crop)
+        self.local = nn.Linear(6, crop)
         self.shared = Linear(crop, crop)
         # Beside the cylinder: the seed, and where the camera looks from in the grasp's frame.
         self.joint = nn.Linear(crop + config.feature_channels + 3, head)
         self.hidden = nn.Linear(head, head)
         self.out = nn.Linear(head, ANGLE_COUNT * len(DEPTHS_M) * 2 + ANGLE_COUNT)
+        nn.init.constant_(self.out.bias[: ANGLE_COUNT * len(DEPTHS_M)], _RARE)
 
     def forward(
         self,
@@ -81,14 +84,16 @@ class CropHead(nn.Module):
         seed_features: Tensor,
         rotations: Tensor,
     ) -> CropPrediction:
-        """Predict from features (N, C), the cylinders' rows (S, K) and coordinates
-        (S, K, 3), seed features (S, C) and the cylinders' rotations (S, 3, 3) in the camera frame."""
+        """Predict from features (N, C), the cylinders' rows (S, K) with coordinates and normals in the grasp
+        frame (S, K, 6), seed features (S, C) and the cylinders' rotations (S, 3, 3) in the camera frame."""
         pooled = self._pool(features, rows, local)
         joint = torch.cat([pooled, seed_features, rotations[:, 2]], dim=1)
         hidden = torch.relu(self.hidden(torch.relu(self.joint(joint))))
         out = self.out(hidden)
         cells = out[:, : 2 * ANGLE_COUNT * len(DEPTHS_M)].view(len(out), 2, ANGLE_COUNT, len(DEPTHS_M))
-        return CropPrediction(cells[:, 0], cells[:, 1] / WIDTH_SCALE, out[:, -ANGLE_COUNT:], hidden)
+        return CropPrediction(
+            torch.sigmoid(cells[:, 0]), cells[:, 1] / WIDTH_SCALE, out[:, -ANGLE_COUNT:], hidden
+        )
 
     def _pool(self, features: Tensor, rows: Tensor, local: Tensor) -> Tensor:
         """Return the largest value of each channel in each cylinder (S, crop_channels)."""
@@ -101,6 +106,9 @@ class CropHead(nn.Module):
         step = _CHUNK_SEEDS if self.shared.norm is None and not rows.is_cuda else max(len(rows), 1)
         for start in range(0, max(len(rows), 1), step):
             part = slice(start, start + step)
-            x = torch.relu_(projected[compact[part]].add_(self.local(local[part])))
-            parts.append(self.shared(x.flatten(0, 1)).unflatten(0, x.shape[:2]).amax(dim=1))
+            seeds, samples = compact[part].shape
+            # index_select, and nothing in place on a view: their gradients take a tenth of the time.
+            x = projected.index_select(0, compact[part].flatten())
+            x = torch.relu_(x.add_(self.local(local[part].flatten(0, 1))))
+            parts.append(self.shared(x).view(seeds, samples, -1).amax(dim=1))
         return torch.cat(parts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["INPUT_CHANNELS", "NETWORK_CONFIGS", "NetworkConfig"]
 
-INPUT_CHANNELS = 4  # one for "occupied", three for where in its voxel the points' mean lies
+INPUT_CHANNELS = 7  # "occupied", where in its voxel the points' mean lies (3), its normal (3)
 _STAGES = 4
 
 
@@ -79,7 +79,7 @@ NETWORK_CONFIGS: dict[str, NetworkConfig] = {
         feature_channels=256,
         crop_channels=128,
         head_channels=192,
-        cylinder_samples=32,  # the narrow layers leave time for a closer look
+        cylinder_samples=64,  # the narrow layers leave time for a closer look
     ),
     "debug": NetworkConfig(
         stem_channels=8,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from anygrasp_perception.arrays import Float32Array, IntpArray
+from anygrasp_perception.network.normals import voxel_normals
 from anygrasp_perception.network.voxel_level import VoxelLevel
 
 __all__ = ["VoxelBatch", "VoxelCloud", "voxelise"]
@@ -91,7 +92,8 @@ class VoxelBatch:
     """Voxels of several clouds, in the order the network keeps them: cloud by cloud."""
 
     points: Tensor  # (N, 3) metres
-    features: Tensor  # (N, 4)
+    normals: Tensor  # (N, 3) unit length, towards the camera
+    features: Tensor  # (N, INPUT_CHANNELS)
     level: VoxelLevel
     bounds: tuple[int, ...]  # rows of cloud i are bounds[i] to bounds[i + 1]
 
@@ -104,12 +106,16 @@ class VoxelBatch:
         points = np.concatenate([cloud.points for cloud in clouds])
         sizes = np.repeat([cloud.voxel_m for cloud in clouds], [len(cloud) for cloud in clouds])[:, None]
         inside = points / sizes - np.floor(points / sizes) - 0.5
-        features = np.column_stack([np.ones(len(points)), 2 * inside]).astype(np.float32)
+        offsets = torch.from_numpy((2 * inside).astype(np.float32)).to(device)
         bounds = np.concatenate([[0], np.cumsum([len(cloud) for cloud in clouds])])
+        level = VoxelLevel(torch.from_numpy(coordinates).to(device))
+        on_device = torch.from_numpy(points).to(device)
+        normals = voxel_normals(on_device, level)
         return cls(
-            torch.from_numpy(points).to(device),
-            torch.from_numpy(features).to(device),
-            VoxelLevel(torch.from_numpy(coordinates).to(device)),
+            on_device,
+            normals,
+            torch.cat([torch.ones_like(normals[:, :1]), offsets, normals], dim=1),
+            level,
             tuple(int(bound) for bound in bounds),
         )
 

@@ -34,15 +34,15 @@ class CellTargets:
     stable_scores: Float32Array  # (S, 12)
 
 
-def cell_targets(sample: GeometrySample, view_ids: IntpArray) -> CellTargets:
-    """Return the labels of each seed along the network's view `view_ids` (S,)."""
-    seeds = np.arange(len(view_ids))
-    views = sample.label_views[sample.seed_objects, view_ids]
+def cell_targets(sample: GeometrySample, seeds: IntpArray, view_ids: IntpArray) -> CellTargets:
+    """Return the labels of the sample's seeds `seeds` (S,) along the network's views `view_ids` (S,)."""
+    objects = sample.seed_objects[seeds]
+    views = sample.label_views[objects, view_ids]
     codes = sample.friction_codes[seeds, views]
     scores = _score_table()[codes]
     widths = np.where(scores > 0, sample.opening_codes[seeds, views] * np.float32(OPENING_STEP_M), 0)
     stable = sample.stable_codes[seeds, views] / np.float32(255)
-    R = sample.T_camera_objects[sample.seed_objects, :3, :3] @ cell_rotations()[views, 0]
+    R = sample.T_camera_objects[objects, :3, :3] @ cell_rotations()[views, 0]
     mirrored = np.linalg.det(R) < 0
     # A mirrored frame is left-handed: z turns round, and in-plane angles with it, k to -k (mod 12).
     R[mirrored, :, 2] *= -1
@@ -61,6 +61,7 @@ def _score_table() -> Float32Array:
 def cloud_losses(
     network: GraspNetwork,
     points: Tensor,
+    normals: Tensor,
     features: Tensor,
     logits: Tensor,
     graspness: Tensor,
@@ -68,7 +69,7 @@ def cloud_losses(
     config: GeometryTrainingConfig,
     rng: np.random.Generator,
 ) -> dict[str, Tensor]:
-    """Return the losses, unweighted, of one cloud: `points` (N, 3) and what the network says of them."""
+    """Return the losses, unweighted, of a cloud: `points`, `normals` (N, 3), and what is said of them."""
     device = features.device
     objectness = torch.from_numpy(sample.objectness).to(device)
     losses = {"objectness": functional.cross_entropy(logits, objectness, ignore_index=IGNORED)}
@@ -78,14 +79,19 @@ def cloud_losses(
 
     seeds = torch.from_numpy(sample.seeds).to(device)
     view_labels = torch.from_numpy(sample.view_scores).to(device)
-    view_scores, seed_features = network.view_head(features[seeds])
-    losses["view"] = _smooth(view_scores, view_labels)
-    view_ids = _draw_views(view_scores.detach(), view_labels, config.own_view_share, rng)
-    targets = cell_targets(sample, view_ids)
+    view_scores, seed_features = network.view_head(features.index_select(0, seeds))
+    losses["view"] = _cross_entropy(view_scores, view_labels)
+    # The cylinder head is cheap beside the backbone: it looks at each seed from several sides.
+    drawn = np.tile(np.arange(len(sample.seeds)), config.views_per_seed)
+    again = torch.from_numpy(drawn).to(device)
+    view_ids = _draw_views(view_scores.detach()[again], view_labels[again], config.own_view_share, rng)
+    targets = cell_targets(sample, drawn, view_ids)
     rotations = torch.from_numpy(targets.rotations).to(device)
-    crop = network.crop(points, features, seeds, seed_features, rotations, rng)
+    crop = network.crop(
+        points, normals, features, seeds[again], seed_features.index_select(0, again), rotations, rng
+    )
     scores = torch.from_numpy(targets.scores).to(device)
-    losses["score"] = _smooth(crop.scores, scores)
+    losses["score"] = _cross_entropy(crop.scores, scores)
     positive = scores > 0
     widths = torch.from_numpy(targets.widths_m).to(device)
     losses["width"] = _smooth(crop.widths_m[positive] * WIDTH_SCALE, widths[positive] * WIDTH_SCALE)
@@ -97,6 +103,12 @@ def cloud_losses(
 def weighted_sum(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
     """Return the loss to minimise."""
     return torch.stack([loss * getattr(weights, name) for name, loss in losses.items()]).sum()
+
+
+def _cross_entropy(predicted: Tensor, wanted: Tensor) -> Tensor:
+    if predicted.numel() == 0:
+        return predicted.sum()
+    return functional.binary_cross_entropy(predicted, wanted)
 
 
 def _smooth(predicted: Tensor, wanted: Tensor) -> Tensor:

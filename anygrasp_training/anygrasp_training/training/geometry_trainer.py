@@ -138,6 +138,7 @@ class GeometryTrainer:
             losses = cloud_losses(
                 network,
                 batch.points[rows],
+                batch.normals[rows],
                 features[rows],
                 logits[rows],
                 graspness[rows],

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Surface normals of voxelised clouds: of planes fitted to the neighbourhood of each voxel."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from anygrasp_perception.network.voxel_level import VoxelLevel
+
+__all__ = ["voxel_normals"]
+
+_KERNEL = 3  # summed twice: a neighbourhood of 5 voxels that counts the near ones more
+_FLAT = 1e-12  # m^2; spread below that is none
+
+
+def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
+    """Return unit normals (N, 3), towards the camera, of the level's points (N, 3), metres in its frame.
+
+    Towards means a z of at most 0. Where the neighbours lie on a line or are none, the normal is one of many.
+    """
+    x, y, z = (points - points.mean(dim=0)).double().unbind(dim=1)
+    one = torch.ones_like(x)
+    moments = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=1)
+    neighbours = level.neighbours(_KERNEL)
+    for _ in range(2):
+        moments = _summed(moments, neighbours)
+    count, x, y, z, *products = moments.unbind(dim=1)
+    x, y, z = x / count, y / count, z / count
+    means = (x * x, x * y, x * z, y * y, y * z, z * z)
+    spread = torch.stack([product / count - mean for product, mean in zip(products, means, strict=True)])
+    normals = _least_axis(spread)
+    return torch.where(normals[:, 2:] > 0, -normals, normals).to(points.dtype)
+
+
+def _summed(rows: Tensor, neighbours: Tensor) -> Tensor:
+    """Sum of each row (N, C) and those of its neighbours (K, N), N where there is none."""
+    padded = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
+    total = torch.zeros_like(rows)
+    for each in neighbours:
+        total += padded.index_select(0, each)
+    return total
+
+
+def _least_axis(spread: Tensor) -> Tensor:
+    """Eigenvectors (N, 3) of the smallest eigenvalues of symmetric matrices xx xy xz yy yz zz (6, N).
+
+    In closed form (Smith 1961): thousands of calls of an eigensolver would take longer than the network.
+    """
+    xx, xy, xz, yy, yz, zz = spread
+    mean = (xx + yy + zz) / 3
+    a, b, c = xx - mean, yy - mean, zz - mean
+    scale = torch.sqrt(((a * a + b * b + c * c) / 6 + (xy * xy + xz * xz + yz * yz) / 3).clamp_min(_FLAT**2))
+    determinant = a * (b * c - yz * yz) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)
+    angle = torch.acos((determinant / (2 * scale**3)).clamp(-1, 1)) / 3
+    least = mean + 2 * scale * torch.cos(angle + 2 * math.pi / 3)
+    rows = torch.stack(
+        [
+            torch.stack([xx - least, xy, xz], dim=1),
+            torch.stack([xy, yy - least, yz], dim=1),
+            torch.stack([xz, yz, zz - least], dim=1),
+        ]
+    )
+    # The rows span the plane across the eigenvector: of their products the longest is the most exact.
+    crosses = torch.linalg.cross(rows[[0, 0, 1]], rows[[1, 2, 2]], dim=2)  # (3, N, 3)
+    lengths = crosses.norm(dim=2)
+    best = lengths.argmax(dim=0)
+    chosen = crosses[best, torch.arange(len(best), device=best.device)]
+    length = lengths.amax(dim=0)[:, None]
+    upright = torch.zeros_like(chosen)
+    upright[:, 2] = -1.0
+    return torch.where(length > _FLAT**2, chosen / length.clamp_min(1e-300), upright)
