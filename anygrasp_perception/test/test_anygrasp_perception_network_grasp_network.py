@@ -40,7 +40,8 @@ def train_forward(network, seed):
     seeds = torch.arange(0, len(batch.points), 20)
     view_scores, seed_features = network.view_head(features[seeds])
     rotations = torch.eye(3).expand(len(seeds), 3, 3)
-    crop = network.crop(batch.points, features, seeds, seed_features, rotations, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    crop = network.crop(batch.points, batch.normals, features, seeds, seed_features, rotations, rng)
     outputs = [logits, graspness, view_scores, crop.scores, crop.widths_m, crop.stable_scores]
     return sum(output.square().mean() for output in outputs)
 

@@ -110,5 +110,6 @@ class CropHead(nn.Module):
             # index_select, and nothing in place on a view: their gradients take a tenth of the time.
             x = projected.index_select(0, compact[part].flatten())
             x = torch.relu_(x.add_(self.local(local[part].flatten(0, 1))))
-            parts.append(self.shared(x).view(seeds, samples, -1).amax(dim=1))
+            x = self.shared(x)
+            parts.append(x.view(seeds, samples, x.shape[1]).amax(dim=1))
         return torch.cat(parts)
