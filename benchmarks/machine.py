@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["describe_machine", "use_one_core"]
+__all__ = ["describe_machine", "use_one_core", "wait_idle"]
 
 
 def describe_machine() -> str:
@@ -26,3 +27,22 @@ def describe_machine() -> str:
 def use_one_core() -> None:
     """Keep this process, with all its threads, on one core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def wait_idle(max_wait_s: float, idle_share: float = 0.9, window_s: float = 0.08) -> bool:
+    """Wait until the machine has been idle for a moment; return whether it was before `max_wait_s`."""
+    deadline = time.monotonic() + max_wait_s
+    while time.monotonic() < deadline:
+        total, idle = _processor_ticks()
+        time.sleep(window_s)
+        later_total, later_idle = _processor_ticks()
+        if later_idle - idle >= idle_share * max(later_total - total, 1):
+            return True
+    return False
+
+
+def _processor_ticks() -> tuple[int, int]:
+    """All ticks since the start of the machine, and those without work."""
+    first = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0]
+    ticks = [int(field) for field in first.split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]

@@ -17,6 +17,7 @@ from anygrasp_perception.network.cylinder import group_cylinders
 from anygrasp_perception.network.heads import CropHead, CropPrediction, PointHead, ViewHead
 from anygrasp_perception.network.layers import NormalisedLayer
 from anygrasp_perception.network.matmul import fast_float32
+from anygrasp_perception.network.minkowski_backend import MinkowskiUNet
 from anygrasp_perception.network.network_config import NetworkConfig
 from anygrasp_perception.network.seed_sampling import farthest_points
 from anygrasp_perception.network.voxel_cloud import VoxelBatch, VoxelCloud
@@ -60,7 +61,7 @@ class GraspNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = SparseUNet(config)
+        self.backbone: SparseUNet | MinkowskiUNet = SparseUNet(config)
         self.point_head = PointHead(config)
         self.view_head = ViewHead(config)
         self.crop_head = CropHead(config)

@@ -14,12 +14,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from anygrasp_perception.atomic_files import write_atomically
+from anygrasp_perception.network.backbone import SparseUNet
 from anygrasp_perception.network.grasp_network import GraspNetwork
+from anygrasp_perception.network.minkowski_backend import MinkowskiUNet
 from anygrasp_perception.network.network_config import NetworkConfig
 
-__all__ = ["WeightsError", "load_network", "save_network"]
+__all__ = ["BACKENDS", "WeightsError", "load_network", "save_network"]
 
 FORMAT = "anygrasp-geometry-1"
+BACKENDS = ("torch", "minkowski")
 
 
 class WeightsError(RuntimeError):
@@ -37,11 +40,19 @@ def save_network(network: GraspNetwork, path: Path, notes: dict[str, str] | None
     write_atomically(path, save(tensors, metadata=header))
 
 
-def load_network(path: Path | str, device: torch.device | str = "cpu", fold: bool = True) -> GraspNetwork:
+def load_network(
+    path: Path | str, device: torch.device | str = "cpu", fold: bool = True, backend: str = "torch"
+) -> GraspNetwork:
     """Read a network, ready for inference; `fold=False` to train it on.
 
-    Raises WeightsError when the file is missing, broken, of another kind, or does not fit its own config.
+    The `backend` runs the sparse convolutions: "torch", or "minkowski" where MinkowskiEngine is installed.
+    Raises WeightsError when the file is missing, broken, of another kind, or does not fit its own config,
+    MinkowskiMissingError, and ValueError on another backend or one that cannot train.
     """
+    if backend not in BACKENDS:
+        raise ValueError(f"no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    if backend == "minkowski" and not fold:
+        raise ValueError("backend 'minkowski' is for inference only; train with backend 'torch'")
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights; give a file written by `anygrasp-train`")
@@ -70,7 +81,12 @@ def load_network(path: Path | str, device: torch.device | str = "cpu", fold: boo
     if bad:
         raise WeightsError(f"{path}: NaN or infinite values in {', '.join(bad[:3])}; train the weights again")
     network = network.to(device)
-    return network.fold() if fold else network
+    if not fold:
+        return network
+    network.fold()
+    if backend == "minkowski" and isinstance(network.backbone, SparseUNet):
+        network.backbone = MinkowskiUNet(network.backbone)
+    return network
 
 
 def _check_shapes(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
