@@ -22,7 +22,7 @@ class RealSenseCamera:
     """A RealSense device or recording as an `RgbdCamera`; depth is aligned to colour, both are rectified."""
 
     def __init__(self, config: RealSenseConfig, context: Any = None, record_to: Path | None = None) -> None:
-        """`context`: the rs.context to look for devices in; `record_to`: a .db3 file of what the device sends."""
+        """`context`: the rs.context to look for devices in; `record_to`: a .db3 file of all it sends."""
         self._config = config
         self._rs = import_realsense()
         self._context = context if context is not None else self._rs.context()
@@ -41,11 +41,9 @@ class RealSenseCamera:
         rs, config = self._rs, self._config
         pipeline, streams = rs.pipeline(self._context), self._streams()
         try:
-            device = streams.resolve(pipeline).get_device()
-            if config.recording:  # set before the start, or the first frames have gone by
+            device = pipeline.start(streams).get_device()
+            if config.recording:
                 self._playback = device.as_playback()
-                self._playback.set_real_time(config.real_time)
-            pipeline.start(streams)
             notes = [] if device.is_playback() else apply_preset(rs, device, config.preset)
             stereo = device.first_depth_sensor().supports(rs.option.stereo_baseline)
             self._description = ", ".join([_describe(rs, device, config), *notes])
@@ -93,8 +91,9 @@ class RealSenseCamera:
         return self._processor.process(frames)
 
     def _ended(self) -> bool:
-        over = self._rs.playback_status.stopped
-        return bool(self._playback is not None and self._playback.current_status() == over)
+        if self._playback is None or self._config.repeat:  # which stops too, between two rounds
+            return False
+        return bool(self._playback.current_status() == self._rs.playback_status.stopped)
 
     def _source(self) -> str:
         return self._config.recording or f"RealSense {self._config.serial or '(any serial number)'}"

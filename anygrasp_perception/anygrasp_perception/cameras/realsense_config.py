@@ -72,7 +72,6 @@ class RealSenseConfig:
     serial: str = ""  # serial number of the camera; empty takes the only one connected
     recording: str = ""  # a .bag or .db3 file of librealsense, played instead of a device
     repeat: bool = True  # start a recording again at its end
-    real_time: bool = True  # play a recording at its own pace; false: every frame, as fast as it is read
     width: int = 640  # pixels
     height: int = 480
     fps: int = 30  # images a second that the device sends
