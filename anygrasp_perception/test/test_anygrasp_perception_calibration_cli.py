@@ -32,9 +32,9 @@ def cell():
 
 @pytest.fixture(scope="module")
 def data(cell, tmp_path_factory):
-    """Ten rendered views on disk, as `capture` writes them."""
+    """Eight rendered views on disk, as `capture` writes them."""
     folder, rng, noise = tmp_path_factory.mktemp("data"), np.random.default_rng(5), ViewNoise()
-    poses = {f"{i:02d}.png": cell.random_pose(rng) for i in range(10)}
+    poses = {f"{i:02d}.png": cell.random_pose(rng) for i in range(8)}
     images = {name: cell.image(pose, noise, rng) for name, pose in poses.items()}
     reported = {name: disturb_pose(pose, noise, rng) for name, pose in poses.items()}
     save_data(folder, cell.board.config, cell.intrinsics, images, reported)
@@ -241,4 +241,4 @@ def test_board_that_cannot_be_printed_is_refused(words, message, tmp_path, monke
 def test_data_is_read_back_as_it_was_saved(cell, data):
     loaded = load_data(data)
     assert loaded.intrinsics == cell.intrinsics
-    assert len(loaded.images) == len(loaded.poses) == 10
+    assert len(loaded.images) == len(loaded.poses) == 8

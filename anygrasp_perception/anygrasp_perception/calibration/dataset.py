@@ -24,7 +24,7 @@ from scipy.spatial.transform import Rotation
 
 from anygrasp_perception.arrays import Float64Array, Uint8Array
 from anygrasp_perception.atomic_files import write_atomically
-from anygrasp_perception.calibration.board import Board, BoardConfig
+from anygrasp_perception.calibration.board import Board, BoardConfig, BoardKind
 from anygrasp_perception.calibration.diagnosis import explain_missing_board
 from anygrasp_perception.calibration.views import BoardView, CalibrationError, board_pose
 from anygrasp_perception.camera import CameraIntrinsics
@@ -33,6 +33,8 @@ from anygrasp_perception.se3 import make_transform, pose_to_transform, rotation_
 __all__ = ["CalibrationData", "find_views", "load_board", "load_data", "save_data", "view_of_image"]
 
 _INTRINSICS, _POSES, _BOARD = "intrinsics.json", "poses.json", "board.json"
+_EXPLAINED = 2  # images without the board for which the reason is sought
+_NO_BOARD_PX = 8.0  # beyond this it is another board; wrong intrinsics give less
 _IMAGES = (".png", ".jpg", ".jpeg")
 
 
@@ -55,13 +57,14 @@ def load_board(folder: Path) -> BoardConfig | None:
     if not path.is_file():
         return None
     try:
-        return BoardConfig(**_object(path))
+        values = _object(path)
+        return BoardConfig(**{**values, "kind": BoardKind(values.get("kind", BoardKind.CHARUCO))})
     except (TypeError, ValueError) as error:
         raise CalibrationError(f"{path}: {error}") from error
 
 
 def load_data(folder: Path, *, with_poses: bool = True) -> CalibrationData:
-    """Read a folder; `with_poses=False` takes all its images and needs no poses.
+    """Read a folder; `with_poses=False` needs none, and takes all images where there are none.
 
     Raises:
         CalibrationError: a file is missing or not what it should be, or the images are of another size.
@@ -77,7 +80,7 @@ def load_data(folder: Path, *, with_poses: bool = True) -> CalibrationData:
         poses = {name: _pose(name, entry) for name, entry in _object(folder / _POSES).items()}
         names = list(poses)
     else:
-        poses, names = {}, sorted(p.name for p in folder.iterdir() if p.suffix.lower() in _IMAGES)
+        poses, names = {}, _image_names(folder)
     if not names:
         raise CalibrationError(f"{folder} holds no images")
     return CalibrationData(intrinsics, {name: _image(folder / name, intrinsics) for name in names}, poses)
@@ -117,10 +120,14 @@ def find_views(data: CalibrationData, board: Board) -> tuple[list[BoardView], di
     Raises:
         CalibrationError: the board is in no image.
     """
-    views, missing = [], {}
+    views: list[BoardView] = []
+    missing: dict[str, str] = {}
     for name, image in data.images.items():
+        pose = data.poses.get(name, np.eye(4))
         try:
-            views.append(view_of_image(name, image, data.poses.get(name, np.eye(4)), data.intrinsics, board))
+            # Looking for the reason takes far longer than for the board, and it will be the same one.
+            explain = len(missing) < _EXPLAINED
+            views.append(view_of_image(name, image, pose, data.intrinsics, board, explain=explain))
         except CalibrationError as error:
             missing[name] = str(error)
     if not views:
@@ -132,18 +139,37 @@ def find_views(data: CalibrationData, board: Board) -> tuple[list[BoardView], di
 
 
 def view_of_image(
-    name: str, image: Uint8Array, T_base_tool: Float64Array, intrinsics: CameraIntrinsics, board: Board
+    name: str,
+    image: Uint8Array,
+    T_base_tool: Float64Array,
+    intrinsics: CameraIntrinsics,
+    board: Board,
+    *,
+    explain: bool = True,
 ) -> BoardView:
     """Return the view of an (H, W, 3) image.
 
     Raises:
-        CalibrationError: the board is not found; it says why.
+        CalibrationError: the board is not found; with `explain` it says why.
     """
     corners = board.find(image)
     if corners is None:
-        raise CalibrationError(explain_missing_board(board, image))
-    T_camera_board, _ = board_pose(board, corners, intrinsics)
+        raise CalibrationError(explain_missing_board(board, image) if explain else "the board is not found")
+    T_camera_board, rms_px = board_pose(board, corners, intrinsics)
+    if rms_px > _NO_BOARD_PX:
+        raise CalibrationError(
+            f"the points found are {rms_px:.0f} px from where {board.config.describe()} has them: check "
+            "--kind, "
+            "--columns and --rows"
+        )
     return BoardView(name, corners, T_base_tool, T_camera_board)
+
+
+def _image_names(folder: Path) -> list[str]:
+    """The views of a session, or all images of a folder that knows nothing of poses."""
+    if (folder / _POSES).is_file():
+        return list(_object(folder / _POSES))
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
 
 
 def _pose(name: str, entry: Any) -> Float64Array:

@@ -85,11 +85,20 @@ class CaptureNode(Node):
         return self._session.take(color, intrinsics, T_base_tool)
 
     def _next_image(self, timeout_s: float) -> tuple[Image, CameraInfo]:
+        asked = self.get_clock().now()  # what was taken before may show the arm on its way
+
+        def ready() -> bool:
+            image = self._image
+            return image is not None and self._info is not None and Time.from_msg(image.header.stamp) >= asked
+
         with self._changed:
-            self._image = None  # one taken before the arm came to rest
-            if not self._changed.wait_for(lambda: self._image and self._info, timeout_s):
-                missing = "camera_info" if self._image else "image"
-                raise CalibrationError(f"no {missing} within {timeout_s:.1f} s; does the camera node run?")
+            if not self._changed.wait_for(ready, timeout_s):
+                missing = "camera_info" if self._image is not None and self._info is None else "new image"
+                raise CalibrationError(
+                    f"no {missing} within {timeout_s:.1f} s; does the camera node run, and do both "
+                    "computers have "
+                    "one clock?"
+                )
             assert self._image is not None
             assert self._info is not None
             return self._image, self._info
