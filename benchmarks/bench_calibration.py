@@ -29,7 +29,8 @@ from anygrasp_perception.se3 import inverse, rotation_angle
 
 GOAL_MM, GOAL_DEG = 1.0, 0.2
 COLUMNS = (
-    "| set-up | board | truths | error, mm: mean, worst | error, deg: mean, worst | standard error it reports, mm "
+    "| set-up | board | truths | error, mm: mean, worst | error, deg: mean, worst | standard error it "
+    "reports, mm "
     "| closed solutions, mm: best mean, worst mean | reprojection, px | CPU, s |"
 )
 
@@ -96,12 +97,17 @@ def report(options, rows, verdict):
     lines = [
         "# Accuracy of the hand-eye calibration",
         "",
-        f"`python benchmarks/bench_calibration.py --out {options.out}`, commit {commit}, {describe_machine()}.",
+        f"`python benchmarks/bench_calibration.py --out {options.out}`, commit {commit}, "
+        f"{describe_machine()}.",
         "",
-        f"Camera and board mounted at random, {options.views} random views each (board 0.45 to 0.75 m away, tilted",
-        "by up to 30 deg and turned by up to 60 deg about both axes and the line of sight), rendered at 640x480 with",
-        f"fx = 615 px, {noise.blur_px:g} px of blur, {noise.gray_levels:g} grey levels of pixel noise and uneven light;",
-        f"robot poses with {noise.position_m * 1e3:g} mm (each axis) and {np.rad2deg(noise.angle_rad):.2f} deg of",
+        f"Camera and board mounted at random, {options.views} random views each (board 0.45 to 0.75 m "
+        "away, tilted",
+        "by up to 30 deg and turned by up to 60 deg about both axes and the line of sight), rendered at "
+        "640x480 with",
+        f"fx = 615 px, {noise.blur_px:g} px of blur, {noise.gray_levels:g} grey levels of pixel noise "
+        "and uneven light;",
+        f"robot poses with {noise.position_m * 1e3:g} mm (each axis) and "
+        f"{np.rad2deg(noise.angle_rad):.2f} deg of",
         "noise. Standard deviations throughout.",
         "",
         COLUMNS,
@@ -110,11 +116,15 @@ def report(options, rows, verdict):
         "",
         f"Goal: at most {GOAL_MM:g} mm and {GOAL_DEG:g} deg, {verdict}.",
         "",
-        "- The closed solutions are the starting point; what is written comes from the refinement over all corners,",
+        "- The closed solutions are the starting point; what is written comes from the refinement over "
+        "all corners,",
         "  which weighs the robot's noise against the corners'.",
-        "- The standard error is the calibration's own estimate, without the truth (jackknife over the views).",
-        "- Not in here: a robot's systematic error (kinematics not calibrated at the factory), wrong intrinsics,",
-        "  a bent or wrongly measured board. `calibrate` notices the last two; the first is added to these figures.",
+        "- The standard error is the calibration's own estimate, without the truth (jackknife over the "
+        "views).",
+        "- Not in here: a robot's systematic error (kinematics not calibrated at the factory), wrong "
+        "intrinsics,",
+        "  a bent or wrongly measured board. `calibrate` notices the last two; the first is added to "
+        "these figures.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -92,16 +92,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for command in (capture, solve, check, intrinsics):
         command.add_argument("data", type=Path, metavar="DATA", help="folder of the views")
     for command in (capture, solve):
-        command.add_argument("--setup", type=Setup, choices=list(Setup), required=True, metavar="SETUP",
+        command.add_argument("--setup", choices=[s.value for s in Setup], required=True, metavar="SETUP",
                              help="eye-to-hand: camera beside the robot; eye-in-hand: on it")  # fmt: skip
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if "setup" in options:
+        options.setup = Setup(options.setup)
+    return options
 
 
 def _add(commands, name: str, text: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     board, default = parser.add_argument_group("board"), BoardConfig()
     board.add_argument(
-        "--kind", type=BoardKind, choices=list(BoardKind), metavar="KIND", help="charuco or aruco_grid"
+        "--kind", choices=[k.value for k in BoardKind], metavar="KIND", help="charuco or aruco_grid"
     )
     board.add_argument("--columns", type=int, metavar="N", help=f"({default.columns})")
     board.add_argument("--rows", type=int, metavar="N", help=f"({default.rows})")
@@ -119,6 +122,8 @@ def _board(options: argparse.Namespace) -> Board:
     noted = (load_board(folder) if folder is not None else None) or BoardConfig()
     given = {f.name: getattr(options, f.name) for f in fields(BoardConfig)}
     given = {name: value for name, value in given.items() if value is not None}
+    if "kind" in given:
+        given["kind"] = BoardKind(given["kind"])
     if "square_m" in given and "marker_m" not in given:
         given["marker_m"] = given["square_m"] * noted.marker_m / noted.square_m
     return Board(replace(noted, **given))
