@@ -45,14 +45,15 @@ class RealSenseCamera:
             if config.recording:
                 self._playback = device.as_playback()
             notes = [] if device.is_playback() else apply_preset(rs, device, config.preset)
-            stereo = device.first_depth_sensor().supports(rs.option.stereo_baseline)
+            sensor = device.first_depth_sensor()
+            stereo, unit_m = sensor.supports(rs.option.stereo_baseline), sensor.get_depth_scale()
             self._description = ", ".join([_describe(rs, device, config), *notes])
         except RuntimeError as error:
             raise CameraError(
                 f"librealsense cannot start {self._source()}: {error}{self._offer()}"
             ) from error
         self._pipeline = pipeline
-        self._processor = FrameProcessor(rs, config.filters, stereo=stereo)
+        self._processor = FrameProcessor(rs, config.filters, stereo=stereo, depth_unit_m=unit_m)
         return self
 
     def __exit__(self, *exc: object) -> None:

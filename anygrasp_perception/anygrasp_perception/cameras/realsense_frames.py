@@ -23,9 +23,14 @@ _UNLIMITED_M = 16.0  # where the threshold filter's range ends
 class FrameProcessor:
     """One stream's processing; it keeps what the temporal filter remembers, so make one for each start."""
 
-    def __init__(self, rs: Any, filters: DepthFilterConfig, *, stereo: bool) -> None:
-        """`stereo`: depth comes from disparity, in which the noise of all distances is alike."""
-        self._rs = rs
+    def __init__(
+        self, rs: Any, filters: DepthFilterConfig, *, stereo: bool, depth_unit_m: float = 0.001
+    ) -> None:
+        """`stereo`: depth comes from disparity, in which the noise of all distances is alike.
+
+        `depth_unit_m`: the sensor's, for frames that do not carry their own.
+        """
+        self._rs, self._unit_m = rs, depth_unit_m
         self._blocks = _filter_blocks(rs, filters, stereo)
         self._align = rs.align(rs.stream.color)
         self._maps: tuple[Float32Array, Float32Array] | None = None
@@ -47,7 +52,7 @@ class FrameProcessor:
             depth, color = frames.get_depth_frame(), frames.get_color_frame()
             raw, rgb = np.asanyarray(depth.get_data()), np.asanyarray(color.get_data())
             pinhole = color.profile.as_video_stream_profile().intrinsics
-            unit_mm = depth.get_units() * 1000.0
+            unit_mm = (depth.get_units() or self._unit_m) * 1000.0
         except RuntimeError as error:
             raise BadFrame("unprocessable", f"librealsense cannot process a frame: {error}") from error
         if not raw.any():
