@@ -149,7 +149,10 @@ def test_views_from_the_front_alone_do_not_decide(cell):
         ({"intrinsics": lambda k: {**k, "width": 1280, "height": 720}}, "for 1280x720"),
         ({"intrinsics": lambda k: {**k, "fx": 0}}, "fx"),
         ({"board": lambda b: {**b, "square_m": 28}}, "28 mm is 0.028"),
-        ({"board": lambda b: {**b, "dictionary": "DICT_6X6_100"}}, "markers of DICT_5X5_.* are seen"),
+        (
+            {"board": lambda b: {**b, "dictionary": "DICT_6X6_100"}},
+            "markers of DICT_5X5 are seen: give --dictionary DICT_5X5_50",
+        ),
         ({"board": lambda b: {**b, "columns": 5, "rows": 4}}, "true --columns and --rows"),
     ],
 )

@@ -33,7 +33,7 @@ from anygrasp_perception.se3 import make_transform, pose_to_transform, rotation_
 __all__ = ["CalibrationData", "find_views", "load_board", "load_data", "save_data", "view_of_image"]
 
 _INTRINSICS, _POSES, _BOARD = "intrinsics.json", "poses.json", "board.json"
-_EXPLAINED = 2  # images without the board for which the reason is sought
+_EXPLAINED = 1  # images without the board for which the reason is sought
 _NO_BOARD_PX = 8.0  # beyond this it is another board; wrong intrinsics give less
 _IMAGES = (".png", ".jpg", ".jpeg")
 

@@ -39,17 +39,31 @@ def explain_missing_board(board: Board, image: Uint8Array) -> str:
             f"{board.config.describe()}: "
             "check --kind, --columns and --rows"
         )
-    for dictionary in DICTIONARIES:
-        if dictionary.rpartition("_")[0] == board.config.dictionary.rpartition("_")[0]:
-            continue  # the same markers
-        found = board.find_markers(image, dictionary)
+    for family, dictionaries in _families().items():
+        if board.config.dictionary in dictionaries.values():
+            continue
+        found = board.find_markers(image, dictionaries[max(dictionaries)])
         if len(found) >= _MARKERS_SEEN:
-            return f"{len(found)} markers of {dictionary} are seen: give it with --dictionary"
+            smallest = min(count for count in dictionaries if count > int(found.max()))
+            return (
+                f"{len(found)} markers of {family} are seen: give --dictionary {dictionaries[smallest]}, "
+                "or a larger "
+                "one of them"
+            )
     if len(own):
         return (
             f"only {len(own)} of its {board.config.marker_count} markers are seen: is it covered or cut off?"
         )
     return "no marker is seen: is the board in view, lit evenly, sharp, and printed the right way round?"
+
+
+def _families() -> dict[str, dict[int, str]]:
+    """Dictionaries by kind and number of markers: a smaller one is the beginning of a larger."""
+    families: dict[str, dict[int, str]] = {}
+    for name in DICTIONARIES:
+        family, _, count = name.rpartition("_")
+        families.setdefault(family, {})[int(count) if count.isdigit() else 1024] = name
+    return families
 
 
 def explain_inconsistency(

@@ -111,7 +111,8 @@ def _candidates(
         R = tilt.as_matrix() @ Rotation.from_euler("z", roll, degrees=True).as_matrix() @ facing
         z = factor * distance_m
         middle = z * np.array([u * size[0] / intrinsics.fx, v * size[1] / intrinsics.fy, 1.0])
-        T_camera_board = make_transform(R, middle - R @ board.center_m)
+        T_camera_board = np.eye(4)  # not by make_transform: there are hundreds, and R is a rotation
+        T_camera_board[:3, :3], T_camera_board[:3, 3] = R, middle - R @ board.center_m
         if _in_view(board, intrinsics, T_camera_board):
             T_mount_carrier = X @ T_camera_board @ inverse(Z)
             yield setup.T_mount_carrier(T_mount_carrier)  # which is its own inverse in either set-up

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from anygrasp_perception.arrays import Float64Array, Uint8Array
-from anygrasp_perception.calibration.board import Board
+from anygrasp_perception.arrays import Float32Array, Float64Array, Uint8Array
+from anygrasp_perception.calibration.board import Board, BoardConfig
 from anygrasp_perception.calibration.board_print import draw_board
 from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.se3 import make_transform
@@ -43,7 +44,7 @@ def render_view(
 ) -> Uint8Array:
     """Return what the camera sees, (H, W, 3) RGB; a board seen from behind or cut off is drawn as such."""
     size = (intrinsics.width * _OVERSAMPLING, intrinsics.height * _OVERSAMPLING)
-    texture = draw_board(board.config, _PX_PER_MM, _MARGIN_MM)
+    texture = _texture(board.config)
     # Texture pixel to board plane to image pixel to sample; pixel centres are at whole numbers in each.
     per_px = 1e-3 / _PX_PER_MM
     start = 0.5 * per_px - _MARGIN_MM * 1e-3
@@ -52,7 +53,7 @@ def render_view(
     shift = (_OVERSAMPLING - 1) / 2
     sampling = np.array([[_OVERSAMPLING, 0, shift], [0, _OVERSAMPLING, shift], [0, 0, 1]])
     H = sampling @ projection @ plane
-    paper = cv2.warpPerspective(texture.astype(np.float32), H, size, flags=cv2.INTER_AREA, borderValue=-1)
+    paper = cv2.warpPerspective(texture, H, size, flags=cv2.INTER_AREA, borderValue=-1)
     values = np.where(paper < 0, _BACKGROUND, _BLACK + (_WHITE - _BLACK) * paper / 255.0)
     image = cv2.resize(
         values.astype(np.float32), (intrinsics.width, intrinsics.height), interpolation=cv2.INTER_AREA
@@ -69,3 +70,8 @@ def disturb_pose(T_base_tool: Float64Array, noise: ViewNoise, rng: np.random.Gen
     turn = Rotation.from_rotvec(rng.normal(0.0, noise.angle_rad, 3)).as_matrix()
     error = make_transform(turn, rng.normal(0.0, noise.position_m, 3))
     return np.asarray(T_base_tool @ error)
+
+
+@lru_cache(maxsize=2)
+def _texture(config: BoardConfig) -> Float32Array:
+    return draw_board(config, _PX_PER_MM, _MARGIN_MM).astype(np.float32)
