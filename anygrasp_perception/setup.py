@@ -19,6 +19,8 @@ setup(
             "camera = anygrasp_perception.nodes.camera:main",
             "grasp_detection = anygrasp_perception.nodes.grasp_detection:main",
             "detect = anygrasp_perception.cli:main",
+            "record = anygrasp_perception.cameras.record_cli:main",
+            "calibrate = anygrasp_perception.calibration.cli:main",
         ]
     },
 )

@@ -64,6 +64,11 @@ def generate_launch_description():
                 description="parameters of all nodes",
             ),
             DeclareLaunchArgument(
+                "calibration",
+                default_value=os.path.join(HERE, "..", "config", "calibration.yaml"),
+                description="pose of a real camera, written by ./run calibrate",
+            ),
+            DeclareLaunchArgument(
                 "namespace", default_value="anygrasp", description="namespace of all nodes"
             ),
             DeclareLaunchArgument("rviz", default_value="false", description="open rviz"),
@@ -101,7 +106,7 @@ def generate_launch_description():
                 package="anygrasp_perception",
                 executable="camera",
                 output="screen",
-                parameters=[params_file],
+                parameters=[params_file, LaunchConfiguration("calibration")],
                 condition=UnlessCondition(sim),
             ),
             Node(

@@ -36,6 +36,11 @@ def generate_launch_description():
             DeclareLaunchArgument("serial", default_value="", description="serial number of the RealSense"),
             DeclareLaunchArgument("recording", default_value="", description=".bag or .db3 file to play"),
             DeclareLaunchArgument("folder", default_value="", description="folder of RGB-D images to show"),
+            DeclareLaunchArgument(
+                "calibration",
+                default_value=params_file,
+                description="YAML with the camera's pose, written by ./run calibrate; without it no pose",
+            ),
             DeclareLaunchArgument("rviz", default_value="false", description="open rviz"),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the detector"),
             DeclareLaunchArgument("use_sim_time", default_value="false", description="take time from /clock"),
@@ -45,6 +50,7 @@ def generate_launch_description():
                 output="screen",
                 parameters=[
                     params_file,
+                    LaunchConfiguration("calibration"),
                     {
                         "folder": string("folder"),
                         "realsense.serial": string("serial"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anygrasp_bringup.config_files import load_config_file
-from anygrasp_perception.nodes.camera import T_LINK_OPTICAL, CameraNodeConfig
+from anygrasp_perception.nodes.camera import CameraNodeConfig
 from anygrasp_perception.nodes.grasp_detection import GraspDetectionConfig
 from anygrasp_perception.se3 import pose_to_transform
 from anygrasp_sim.nodes.cell import CellNodeConfig
@@ -50,10 +50,11 @@ def test_fingertips_close_inside_the_walls_and_above_the_floor(configs):
     assert low[2] > cell.plate_floor_m
 
 
-def test_the_mounted_camera_looks_straight_down_as_in_the_cell(configs):
-    camera, cell = configs["camera"], configs["cell"].cell
-    T_base_link = pose_to_transform(camera.mount_xyz_m, camera.mount_quat_xyzw)
-    np.testing.assert_allclose(T_base_link @ T_LINK_OPTICAL, cell.T_base_camera, atol=1e-6)
+def test_the_mounted_camera_hangs_as_in_the_cell(configs):
+    camera = load_config_file(CONFIG / "calibration.yaml", NODES)["camera"]
+    T_base_camera = pose_to_transform(camera.optical_xyz_m, camera.optical_quat_xyzw)
+    assert camera.mount_frame == "base"
+    np.testing.assert_allclose(T_base_camera, configs["cell"].cell.T_base_camera, atol=1e-6)
 
 
 def test_workspace_holds_the_region(configs):

@@ -15,6 +15,11 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "bin_picking": ("anygrasp_bringup.commands.bin_picking", "a robot arm clears a bin, simulated or real"),
     "detect": ("anygrasp_perception.cli", "find grasps in one RGB-D image, without ROS"),
+    "record": ("anygrasp_perception.cameras.record_cli", "record a RealSense to a file that can be played"),
+    "calibrate": (
+        "anygrasp_perception.calibration.cli",
+        "find where the camera is, and check that it still is there",
+    ),
     "launch": (
         "anygrasp_bringup.launch_runner.cli",
         "run a launch file: ./run launch PACKAGE FILE [name:=value]",

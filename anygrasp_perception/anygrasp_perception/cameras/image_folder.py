@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from anygrasp_perception.camera import load_rgbd
-from anygrasp_perception.cameras.rgbd_camera import CameraError, CameraSample, EndOfRecording
+from anygrasp_perception.cameras.rgbd_camera import BadFrame, CameraError, CameraSample, EndOfRecording
 
 __all__ = ["ImageFolderCamera", "ImageFolderConfig"]
 
@@ -59,6 +59,10 @@ class ImageFolderCamera:
     def __exit__(self, *exc: object) -> None:
         self._names = []
 
+    def describe(self) -> str:
+        """The folder and how many images it shows."""
+        return f"{self._config.folder}, {len(self._names)} images"
+
     def read(self, timeout_s: float) -> CameraSample:
         """Next sample; see `RgbdCamera.read`. Returns at once: the caller sets the pace."""
         if not self._names:
@@ -69,7 +73,9 @@ class ImageFolderCamera:
             self._next = 0
         stem = str(Path(self._config.folder) / self._names[self._next])
         self._next += 1
-        frame = load_rgbd(stem + _COLOR, stem + _DEPTH, stem + _INTRINSICS)
-        if frame.color is None:
-            raise CameraError(f"{stem}{_COLOR} holds no colour image")
+        try:
+            frame = load_rgbd(stem + _COLOR, stem + _DEPTH, stem + _INTRINSICS)
+        except (OSError, ValueError) as error:
+            raise BadFrame("unreadable", f"{stem}: {error}") from error
+        assert frame.color is not None  # load_rgbd was given its path
         return CameraSample(frame.color, np.rint(frame.depth_m * 1000.0).astype(np.uint16), frame.intrinsics)

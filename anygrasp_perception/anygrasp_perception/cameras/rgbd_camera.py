@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from anygrasp_perception.camera import CameraIntrinsics
 
-__all__ = ["CameraError", "CameraSample", "EndOfRecording", "RgbdCamera"]
+__all__ = ["BadFrame", "CameraError", "CameraSample", "EndOfRecording", "RgbdCamera"]
 
 
 class CameraError(RuntimeError):
@@ -22,6 +22,14 @@ class EndOfRecording(CameraError):
     """A recording has been played to its end."""
 
 
+class BadFrame(CameraError):
+    """One frame that cannot be used, from a camera that goes on; `reason` is the key it is counted under."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 @dataclass(frozen=True, eq=False)
 class CameraSample:
     """One pair of images; depth is aligned to colour and shares its intrinsics."""
@@ -29,6 +37,7 @@ class CameraSample:
     color: npt.NDArray[np.uint8]  # (H, W, 3) RGB
     depth_mm: npt.NDArray[np.uint16]  # (H, W) millimetres, 0 where invalid
     intrinsics: CameraIntrinsics
+    capture_time_s: float | None = None  # when it was taken, Unix time; None where the source cannot say
 
 
 class RgbdCamera(Protocol):
@@ -38,10 +47,15 @@ class RgbdCamera(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
+    def describe(self) -> str:
+        """What this source is, for the log."""
+        ...
+
     def read(self, timeout_s: float) -> CameraSample:
         """Next sample.
 
         Raises:
+            BadFrame: this frame cannot be used; read on.
             CameraError: nothing came within `timeout_s`, or the camera was lost.
             EndOfRecording: a recording is over.
         """

@@ -22,7 +22,7 @@ from anygrasp_bringup.nodes.tf import StaticTransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
 from anygrasp_msgs.msg import CellObjects
 from anygrasp_perception.camera import RgbdFrame, depth_to_points
-from anygrasp_perception.nodes.camera import T_LINK_OPTICAL
+from anygrasp_perception.camera_frames import T_LINK_OPTICAL
 from anygrasp_perception.ros_conversions import cloud_to_msg, image_to_msg, intrinsics_to_camera_info
 from anygrasp_perception.se3 import inverse
 from anygrasp_sim.cell import BinPickingCell
