@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 
 def run(folder, *extra, color="color.png", depth="depth.png", intrinsics="K.json"):
-    arguments = ["--depth", str(folder / depth)]
+    arguments = ["--detector", "geometric", "--depth", str(folder / depth)]
     if color:
         arguments += ["--color", str(folder / color)]
     if intrinsics:
@@ -208,7 +208,14 @@ def test_interrupted_writing_leaves_the_old_file_whole(folder, capsys, monkeypat
 
 
 def test_runs_as_a_module(folder):
-    arguments = ["--depth", folder / "depth.png", "--intrinsics", folder / "none.json"]
+    arguments = [
+        "--detector",
+        "geometric",
+        "--depth",
+        folder / "depth.png",
+        "--intrinsics",
+        folder / "none.json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "anygrasp_perception.cli", *map(str, arguments)],
         capture_output=True,
@@ -222,6 +229,8 @@ def test_runs_as_a_module(folder):
 
 def test_reader_that_stops_early_is_no_error(folder):
     arguments = [
+        "--detector",
+        "geometric",
         "--depth",
         folder / "depth.png",
         "--intrinsics",

@@ -36,7 +36,7 @@ class Bench:
     """A detection node, and a second node that plays the camera and asks."""
 
     def __init__(self):
-        rclpy.init()
+        rclpy.init(args=["--ros-args", "-p", "detector:=geometric"])
         self.detection = GraspDetectionNode()
         self.node = rclpy.create_node("bench")
         prefix = "/camera/camera"

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
 from anygrasp_bringup.nodes.diagnostics import status_message
-from anygrasp_bringup.nodes.parameters import declare_parameters
+from anygrasp_bringup.nodes.parameters import ConfigError, declare_parameters
 from anygrasp_bringup.nodes.qos import RESULTS, SENSOR_DATA
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
@@ -25,8 +25,8 @@ from anygrasp_msgs.msg import GraspArray
 from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
 from anygrasp_perception.cloud import PointCloud
-from anygrasp_perception.detector import DetectionRequest, DetectionResult
-from anygrasp_perception.detectors import create_detector
+from anygrasp_perception.detector import DetectionRequest, DetectionResult, Detector, DetectorError
+from anygrasp_perception.detectors import DEFAULT_DETECTOR, create_detector
 from anygrasp_perception.frame_pairing import FramePair, FramePairing
 from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.nodes.detection_request import BadRequest, decode_request
@@ -46,7 +46,10 @@ __all__ = ["GraspDetectionConfig", "GraspDetectionNode", "main"]
 class GraspDetectionConfig:
     """Defaults of the detection node; raises ValueError on counts below 1."""
 
-    detector: str = "geometric"  # which detector answers, see anygrasp_perception.detectors
+    detector: str = DEFAULT_DETECTOR  # which detector answers: network or geometric
+    weights: str = ""  # file of the network's weights; empty: those that ship
+    device: str = "cpu"  # what the network computes on, as torch names it
+    threads: int = 1  # the network computes with on a cpu; more pay off only where cores are idle
     continuous: bool = True  # publish grasps of the newest image while somebody subscribes
     max_grasps: int = 100  # at most so many grasps in an answer
     max_markers: int = 50  # at most so many grippers on `markers`
@@ -60,6 +63,13 @@ class GraspDetectionConfig:
         if min(self.max_grasps, self.max_markers) < 1:
             raise ValueError("max_grasps and max_markers must be at least 1")
 
+    def make_detector(self) -> Detector:
+        """The detector these values describe. Raises ConfigError when it cannot be made."""
+        try:
+            return create_detector(self.detector, self.weights, self.device, self.threads)
+        except (ValueError, DetectorError) as error:
+            raise ConfigError(f"detector {self.detector!r}: {error}") from error
+
 
 class GraspDetectionNode(Node):
     """Callbacks only store; one worker thread detects, and service calls share it by a lock."""
@@ -67,7 +77,7 @@ class GraspDetectionNode(Node):
     def __init__(self) -> None:
         super().__init__("grasp_detection")
         self._config = declare_parameters(self, GraspDetectionConfig)
-        self._detector = create_detector(self._config.detector)
+        self._detector = self._config.make_detector()
         self._detecting = threading.Lock()
         self._pairing: FramePairing[Image] = FramePairing(self._config.pairing_tolerance_s)
         self._intrinsics: CameraIntrinsics | None = None
@@ -129,7 +139,10 @@ class GraspDetectionNode(Node):
             request = DetectionRequest(
                 gripper=self._config.gripper, max_grasps=self._config.max_grasps, seed=self._config.seed
             )
-            self._publish(self._detect(cloud, request, started), pair)
+            try:
+                self._publish(self._detect(cloud, request, started), pair)
+            except (ValueError, RuntimeError) as error:  # torch's too, such as out of memory
+                self._drop("detector_failed", str(error))
 
     def _on_detect(
         self, request: DetectGrasps.Request, response: DetectGrasps.Response
@@ -157,7 +170,10 @@ class GraspDetectionNode(Node):
             return self._refuse(response, "BAD_REQUEST", str(error))
         except TransformException as error:
             return self._refuse(response, "TF_UNAVAILABLE", str(error))
-        response.grasps = self._publish(self._detect(cloud, decoded, started), pair)
+        try:
+            response.grasps = self._publish(self._detect(cloud, decoded, started), pair)
+        except (ValueError, RuntimeError) as error:
+            return self._refuse(response, "DETECTOR_FAILED", str(error))
         return response
 
     def _frame(self, pair: FramePair[Image]) -> RgbdFrame:
