@@ -42,7 +42,7 @@ def _network(weights: Path | str | None, device: str, threads: int) -> Detector:
     try:
         return NetworkDetector(NetworkDetectorConfig(device=device, threads=threads), weights)
     except WeightsError as error:
-        raise DetectorError(str(error)) from error
+        raise DetectorError(f"{error}; the detector 'geometric' needs no weights") from error
 
 
 def _geometric(weights: Path | str | None, device: str, threads: int) -> Detector:
