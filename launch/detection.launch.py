@@ -4,8 +4,9 @@
 import os
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction
 from launch.conditions import IfCondition
+from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -37,6 +38,7 @@ def generate_launch_description():
                         **given,
                     },
                 ],
+                on_exit=EmitEvent(event=Shutdown(reason="no grasp detection")),
             )
         ]
 
