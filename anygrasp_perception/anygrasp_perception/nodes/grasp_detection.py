@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -17,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
 from anygrasp_bringup.nodes.diagnostics import status_message
-from anygrasp_bringup.nodes.parameters import ConfigError, declare_parameters
+from anygrasp_bringup.nodes.parameters import declare_parameters
 from anygrasp_bringup.nodes.qos import RESULTS, SENSOR_DATA
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
@@ -25,11 +24,10 @@ from anygrasp_msgs.msg import GraspArray
 from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
 from anygrasp_perception.cloud import PointCloud
-from anygrasp_perception.detector import DetectionRequest, DetectionResult, Detector, DetectorError
-from anygrasp_perception.detectors import DEFAULT_DETECTOR, create_detector
+from anygrasp_perception.detector import DetectionRequest, DetectionResult
 from anygrasp_perception.frame_pairing import FramePair, FramePairing
-from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.nodes.detection_request import BadRequest, decode_request
+from anygrasp_perception.nodes.grasp_detection_config import GraspDetectionConfig
 from anygrasp_perception.nodes.grasp_markers import grasp_markers
 from anygrasp_perception.ros_conversions import (
     camera_info_to_intrinsics,
@@ -40,35 +38,6 @@ from anygrasp_perception.ros_conversions import (
 )
 
 __all__ = ["GraspDetectionConfig", "GraspDetectionNode", "main"]
-
-
-@dataclass(frozen=True)
-class GraspDetectionConfig:
-    """Defaults of the detection node; raises ValueError on counts below 1."""
-
-    detector: str = DEFAULT_DETECTOR  # which detector answers: network or geometric
-    weights: str = ""  # file of the network's weights; empty: those that ship
-    device: str = "cpu"  # what the network computes on, as torch names it
-    threads: int = 1  # the network computes with on a cpu; more pay off only where cores are idle
-    continuous: bool = True  # publish grasps of the newest image while somebody subscribes
-    max_grasps: int = 100  # at most so many grasps in an answer
-    max_markers: int = 50  # at most so many grippers on `markers`
-    image_timeout_s: float = 5.0  # how long a service call waits for an image
-    tf_timeout_s: float = 1.0  # how long it waits for a transform
-    pairing_tolerance_s: float = 0.02  # largest difference between the stamps of colour and depth
-    seed: int = 0  # of the detector's sampling
-    gripper: GripperGeometry = ROBOTIQ_2F85  # fingers and base for the collision check
-
-    def __post_init__(self) -> None:
-        if min(self.max_grasps, self.max_markers) < 1:
-            raise ValueError("max_grasps and max_markers must be at least 1")
-
-    def make_detector(self) -> Detector:
-        """The detector these values describe. Raises ConfigError when it cannot be made."""
-        try:
-            return create_detector(self.detector, self.weights, self.device, self.threads)
-        except (ValueError, DetectorError) as error:
-            raise ConfigError(f"detector {self.detector!r}: {error}") from error
 
 
 class GraspDetectionNode(Node):
