@@ -155,9 +155,9 @@ def test_a_cell_that_the_gripper_opens_wide_enough_for_comes_before_a_better_one
     """Angle 0 has the best score and is too wide for the gripper; angle 6, across it, is not."""
     network = tiny_network(score=0.3, width_m=0.05)
     with torch.no_grad():
-        network.crop_head.out.bias[:5] = 0.9
+        network.crop_head.out.bias[:5] = 2.0
         network.crop_head.out.bias[CELLS : CELLS + 5] = 0.95
-        network.crop_head.out.bias[30:35] = 0.6
+        network.crop_head.out.bias[30:35] = 1.0
     grasps = NetworkDetector(network=network.fold()).detect(cloud, DetectionRequest()).grasps
     assert len(grasps) > 0
     assert (grasps.angle_ids == 6).all()

@@ -22,6 +22,6 @@ def tiny_network(*, width_m=0.06, score=0.6, objectness=4.0, graspness=0.5, conf
         network.point_head.out.bias.copy_(torch.tensor([0.0, objectness, graspness]))
         down = -fibonacci_views() @ np.array([0.0, 0.0, 1.0])
         network.view_head.out.bias.copy_(torch.from_numpy(down))
-        network.crop_head.out.bias[:CELLS] = score
+        network.crop_head.out.bias[:CELLS] = float(np.log(score / (1 - score)))
         network.crop_head.out.bias[CELLS : 2 * CELLS] = width_m * WIDTH_SCALE
     return network.eval()
