@@ -7,7 +7,7 @@ setup(
     description="Grasp detection from depth images: types, detectors, post-processing, nodes, CLI",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
-    package_data={"anygrasp_perception": ["py.typed"]},
+    package_data={"anygrasp_perception": ["py.typed", "weights/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/anygrasp_perception"]),
         ("share/anygrasp_perception", ["package.xml"]),

@@ -2,7 +2,8 @@
 """Clears the simulated bin for several seeds and writes the success rates as Table I of the paper.
 
 Minutes long, so not part of `./run bench`:
-    .venv/bin/python benchmarks/clear_bins.py --seeds 0 1 2 3 4 --out docs/results/bin_picking_geometric.md
+    .venv/bin/python benchmarks/clear_bins.py --seeds 0 1 2 3 4 --out docs/results/bin_picking.md
+    .venv/bin/python benchmarks/clear_bins.py --detector geometric --out docs/results/bin_picking_geometric.md
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS
+
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = ("attempts", "successes", "objects", "cleared")
 
@@ -29,7 +32,9 @@ def main() -> int:
         for seed in options.seeds:
             report = Path(folder) / f"{seed}.json"
             command = ["bin_picking", "--headless", "--objects", str(options.objects), "--seed", str(seed)]
-            command += ["--report", str(report)]
+            command += ["--detector", options.detector, "--report", str(report)]
+            if options.weights is not None:
+                command += ["--weights", str(options.weights)]
             print(f"seed {seed} ...", end=" ", flush=True)
             done = subprocess.run(
                 [sys.executable, "-m", "anygrasp_bringup.commands", *command],
@@ -68,10 +73,11 @@ def _markdown(options: argparse.Namespace, reports: list[dict]) -> str:  # type:
                 sums[category]["decision_ms"] += (row["decision_ms"] or 0.0) * row["attempts"]
     hours = sum(report["run"]["duration_s"] for report in reports) / 3600.0
     lines = [
-        "# Bin picking in the simulated cell, geometric detector",
+        f"# Bin picking in the simulated cell, {options.detector} detector",
         "",
-        f"`benchmarks/clear_bins.py --objects {options.objects} --seeds {seeds}`, commit {commit}, "
-        f"{os.cpu_count()}-core {platform.machine()} virtual machine, Python {platform.python_version()}.",
+        f"`benchmarks/clear_bins.py --detector {options.detector} --objects {options.objects} "
+        f"--seeds {seeds}`, commit {commit}, {os.cpu_count()}-core {platform.machine()} virtual machine, "
+        f"Python {platform.python_version()}.",
         "",
         "Simulated depth noise, physics and controller; rates as in the paper's Table I.",
         "",
@@ -107,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="one run each")
     parser.add_argument("--objects", type=int, default=8, help="objects a run")
+    parser.add_argument("--detector", default=DEFAULT_DETECTOR, choices=sorted(DETECTORS))
+    parser.add_argument("--weights", type=Path, help="of the network, instead of those shipped")
     parser.add_argument("--out", type=Path, help="Markdown file for the result")
     return parser
 

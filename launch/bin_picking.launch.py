@@ -77,6 +77,12 @@ def generate_launch_description():
                 "objects", default_value="8", description="how many objects the cell drops"
             ),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the cell and the detector"),
+            DeclareLaunchArgument(
+                "detector", default_value="", description="network or geometric; empty: as params_file says"
+            ),
+            DeclareLaunchArgument(
+                "weights", default_value="", description="file for the network; empty: as params_file says"
+            ),
             DeclareLaunchArgument("viewer", default_value="false", description="show the cell in a window"),
             DeclareLaunchArgument("auto_start", default_value="true", description="clear the bin at once"),
             DeclareLaunchArgument("max_attempts", default_value="0", description="attempts; 0: no limit"),
@@ -131,6 +137,8 @@ def generate_launch_description():
                     "namespace": namespace,
                     "rviz": LaunchConfiguration("rviz"),
                     "seed": LaunchConfiguration("seed"),
+                    "detector": LaunchConfiguration("detector"),
+                    "weights": LaunchConfiguration("weights"),
                 }.items(),
             ),
             clear_bin,

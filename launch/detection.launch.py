@@ -4,8 +4,9 @@
 import os
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction
 from launch.conditions import IfCondition
+from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -19,6 +20,27 @@ def generate_launch_description():
 
     def string(name):
         return ParameterValue(LaunchConfiguration(name), value_type=str)
+
+    def detection(context):
+        chosen = {name: LaunchConfiguration(name).perform(context) for name in ("detector", "weights")}
+        given = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
+        return [
+            Node(
+                package="anygrasp_perception",
+                executable="grasp_detection",
+                namespace=namespace,
+                output="screen",
+                parameters=[
+                    params_file,
+                    {
+                        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
+                        "use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool),
+                        **given,
+                    },
+                ],
+                on_exit=EmitEvent(event=Shutdown(reason="no grasp detection")),
+            )
+        ]
 
     return LaunchDescription(
         [
@@ -42,6 +64,12 @@ def generate_launch_description():
                 description="YAML with the camera's pose, written by ./run calibrate; without it no pose",
             ),
             DeclareLaunchArgument("rviz", default_value="false", description="open rviz"),
+            DeclareLaunchArgument(
+                "detector", default_value="", description="network or geometric; empty: as params_file says"
+            ),
+            DeclareLaunchArgument(
+                "weights", default_value="", description="file for the network; empty: as params_file says"
+            ),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the detector"),
             DeclareLaunchArgument("use_sim_time", default_value="false", description="take time from /clock"),
             Node(
@@ -59,19 +87,7 @@ def generate_launch_description():
                 ],
                 condition=IfCondition(LaunchConfiguration("camera")),
             ),
-            Node(
-                package="anygrasp_perception",
-                executable="grasp_detection",
-                namespace=namespace,
-                output="screen",
-                parameters=[
-                    params_file,
-                    {
-                        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
-                        "use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool),
-                    },
-                ],
-            ),
+            OpaqueFunction(function=detection),
             Node(
                 package="rviz2",
                 executable="rviz2",

@@ -87,7 +87,12 @@ def processes_of_session(session_id):
 def test_cell_comes_up_picks_reports_and_shuts_down(listener, tmp_path):
     report_file, sheet_file = tmp_path / "report.json", tmp_path / "picks.png"
     launched = start(
-        "objects:=3", "seed:=1", "max_attempts:=3", f"report:={report_file}", f"contact_sheet:={sheet_file}"
+        "detector:=geometric",
+        "objects:=3",
+        "seed:=1",
+        "max_attempts:=3",
+        f"report:={report_file}",
+        f"contact_sheet:={sheet_file}",
     )
     try:
         output, _ = launched.communicate(timeout=RUN_TIMEOUT_S)
@@ -110,7 +115,7 @@ def test_cell_comes_up_picks_reports_and_shuts_down(listener, tmp_path):
 
 
 def test_interrupt_during_a_run_ends_everything(listener):
-    launched = start("objects:=2", "seed:=2")
+    launched = start("detector:=geometric", "objects:=2", "seed:=2")
     assert listener.events["grasps"].wait(120)
     os.killpg(launched.pid, signal.SIGINT)
     output, _ = launched.communicate(timeout=60)

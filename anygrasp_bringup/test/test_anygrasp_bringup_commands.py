@@ -47,11 +47,22 @@ def test_options_become_launch_arguments(tmp_path):
     }
 
 
+def test_detector_and_weights_become_launch_arguments(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert arguments("--detector", "network", "--weights", "w.safetensors") == {
+        "detector": "network",
+        "weights": f"{tmp_path}/w.safetensors",
+        "viewer": "false",
+    }
+
+
 def test_address_means_the_real_arm():
     assert arguments("--robot-ip", "10.0.0.2") == {"sim": "false", "robot_ip": "10.0.0.2", "viewer": "false"}
 
 
-@pytest.mark.parametrize("words", [["--objects", "0"], ["--view", "--headless"], ["--object", "three"]])
+@pytest.mark.parametrize(
+    "words", [["--objects", "0"], ["--detector", "none"], ["--view", "--headless"], ["--object", "three"]]
+)
 def test_bad_option_is_refused(words, capsys):
     with pytest.raises(SystemExit) as end:
         bin_picking.parse(words)

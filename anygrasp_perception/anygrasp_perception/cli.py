@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from anygrasp_perception.arrays import Uint8Array
 from anygrasp_perception.atomic_files import whole_or_not
 from anygrasp_perception.camera import CameraIntrinsics, RgbdFrame, depth_to_metres
-from anygrasp_perception.detector import DetectionRequest, DetectionResult
-from anygrasp_perception.detectors import DETECTORS, create_detector
+from anygrasp_perception.detector import DetectionRequest, DetectionResult, DetectorError
+from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS, create_detector
 from anygrasp_perception.drawing import draw_grasps
 from anygrasp_perception.grasp_io import save_npz
 from anygrasp_perception.gripper import ROBOTIQ_2F85
@@ -45,6 +45,9 @@ examples:
         --approach 0 0 1 --cone-deg 30 --max-grasps 5
   only what a mask shows (white: the target); the rest of the scene is still an obstacle
     ./run detect --color C.png --depth D.png --intrinsics K.json --mask M.png --picture grasps.png
+  weights of your own training; the detector without learning
+    ./run detect --depth D.png --intrinsics K.json --weights runs/slim/geometry.safetensors
+    ./run detect --depth D.png --intrinsics K.json --detector geometric
 
 K.json holds {"fx": 616.4, "fy": 616.2, "cx": 310.3, "cy": 236.6, "width": 640, "height": 480}; further
 keys are ignored. The .npz is read by anygrasp_perception.grasp_io.load_npz, or by numpy.load alone."""
@@ -55,11 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         _check_outputs(args)
+        detector = create_detector(args.detector, args.weights, args.device, args.threads)
         frame = _load_frame(args)
         cloud = frame.cloud()
         request = _request(args, frame)
         start = time.perf_counter()
-        result = create_detector(args.detector).detect(cloud, request)
+        result = detector.detect(cloud, request)
         seconds = time.perf_counter() - start
         written = _write(args, frame, result, request)
         print(
@@ -68,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except BrokenPipeError:  # whoever reads the report has read enough of it, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DetectorError) as error:
         print(f"detect: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -91,7 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("fx", "focal length"), ("fy", "focal length"), ("cx", "centre"), ("cy", "centre")):
         images.add_argument(f"--{name}", metavar="PX", type=float, help=f"{text} in pixels, without a file")
     wanted = parser.add_argument_group("what to look for")
-    wanted.add_argument("--detector", choices=sorted(DETECTORS), default="geometric")
     wanted.add_argument("--max-grasps", metavar="N", type=int, default=100, help="at most so many (100)")
     wanted.add_argument("--max-width", metavar="M", type=float, default=0.085, help="gripper opening (0.085)")
     wanted.add_argument(
@@ -108,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
     wanted.add_argument("--cone-deg", metavar="DEG", type=float, default=30.0, help="... give or take (30)")
     wanted.add_argument("--dense", action="store_true", help="keep near-duplicates")
     wanted.add_argument("--seed", metavar="N", type=int, default=0, help="same seed, same grasps (0)")
+    how = parser.add_argument_group("detector")
+    how.add_argument(
+        "--detector", choices=sorted(DETECTORS), default=DEFAULT_DETECTOR, help=f"({DEFAULT_DETECTOR})"
+    )
+    how.add_argument("--weights", metavar="FILE", type=Path, help="of the network; default: those that ship")
+    how.add_argument("--device", metavar="NAME", default="cpu", help="the network computes on (cpu), or cuda")
+    how.add_argument("--threads", metavar="N", type=int, default=1, help="it computes with on a cpu (1)")
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="NPZ", type=Path, help="grasps and their provenance")
     output.add_argument("--picture", metavar="PNG", type=Path, help="grasps drawn into the colour image")

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from anygrasp_perception.arrays import BoolArray, Float64Array, check_vector
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.reject_reason import RejectCounts
-from anygrasp_perception.se3 import check_transform
+from anygrasp_perception.se3 import check_transform, inverse, rotate
 
-__all__ = ["DetectionRequest", "DetectionResult", "Detector", "check_request"]
+__all__ = ["DetectionRequest", "DetectionResult", "Detector", "DetectorError", "check_request"]
+
+
+class DetectorError(RuntimeError):
+    """A detector that cannot be made here; the message names the fix."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class DetectionRequest:
     gripper: GripperGeometry = ROBOTIQ_2F85
     max_grasps: int = 100
     seed: int = 0
-    dense: bool = False  # keep near-duplicates: no non-maximum suppression
+    dense: bool = False  # keep near-duplicates and low scores: no non-maximum suppression
 
     def __post_init__(self) -> None:
         if (self.region_min is None) != (self.region_max is None):
@@ -61,6 +65,20 @@ class DetectionRequest:
             raise ValueError(f"approach_cone_rad must be in (0, pi], got {self.approach_cone_rad}")
         if self.max_grasps < 1:
             raise ValueError(f"max_grasps must be at least 1, got {self.max_grasps}")
+
+    def along(
+        self, axis: ArrayLike, half_angle_rad: float, T_axis_camera: ArrayLike | None = None
+    ) -> DetectionRequest:
+        """Return the request for approaches within `half_angle_rad`, in (0, pi], of `axis` (3,).
+
+        `T_axis_camera` (4, 4) maps the camera's frame to that of the axis, identity when None: straight down
+        in the robot's base is `along((0, 0, -1), angle, T_base_camera)`. Raises ValueError on a zero axis, an
+        angle out of range, or a matrix that is no transform.
+        """
+        direction = check_vector(axis, "axis")
+        if T_axis_camera is not None:
+            direction = rotate(inverse(check_transform(T_axis_camera, "T_axis_camera")), direction)
+        return dataclasses.replace(self, approach=direction, approach_cone_rad=half_angle_rad)
 
     def for_points(self, selection: NDArray[Any]) -> DetectionRequest:
         """Return the request for a cloud cropped by `selection` (mask or indices): its mask cropped alike."""

@@ -32,6 +32,7 @@ class PostProcessingConfig:
     """Limits of the pipeline (paper IV-D). Raises ValueError on values out of range."""
 
     top_n: int = 100  # best candidates that are checked for collision; more when the request wants more
+    check_collision: bool = True  # False: grasps that collide or hold nothing stay; not for a real arm
     collision: CollisionConfig = field(default_factory=CollisionConfig)
     centring_margin_m: float = DEFAULT_MARGIN_M  # free space left of each finger before it closes
     target_share: float = 0.5  # of the points between the fingers that must lie on a requested target
@@ -145,6 +146,8 @@ def _reject_collisions(
 ) -> None:
     wanted = candidates.group.widths
     candidates.group = candidates.group.replace(widths=request.gripper.clamp_width(wanted))
+    if not config.check_collision:
+        return
     check = detect_collisions(candidates.group, scene, request.gripper, config.collision)
     candidates.drop(
         (check.colliding & (wanted > request.gripper.max_width_m), RejectReason.TOO_WIDE),
@@ -158,6 +161,9 @@ def _centre(
 ) -> None:
     group = candidates.group
     centred = centre_grasps(group, scene, request.gripper, config.centring_margin_m).grasps
+    if not config.check_collision:
+        candidates.group = centred
+        return
     collides = detect_collisions(centred, scene, request.gripper, config.collision).colliding
     candidates.group = group.replace(
         translations=np.where(collides[:, None], group.translations, centred.translations),

@@ -10,6 +10,7 @@ __all__ = ["RejectCounts", "RejectReason"]
 class RejectReason(str, Enum):
     """One reason for each dropped candidate; the value is what messages and reports carry."""
 
+    OUT_OF_RANGE = "out_of_range"  # nearer to the camera or farther from it than the detector can judge
     NO_CONTACT = "no_contact"  # a finger would close on nothing
     TOO_WIDE = "too_wide"  # the object is wider than the gripper opens
     NOT_ANTIPODAL = "not_antipodal"  # the contacts would slip at any sensible friction

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from synthetic_scene import CAMERA, CAMERA_HEIGHT_M, Box, photograph
+from tiny_network import tiny_network
 
 from anygrasp_perception import cli
 from anygrasp_perception.grasp_io import load_metadata, load_npz
+from anygrasp_perception.network import save_network
 
 INTRINSICS = {"fx": CAMERA.fx, "fy": CAMERA.fy, "cx": CAMERA.cx, "cy": CAMERA.cy, "width": 320, "height": 240}
 LEFT, RIGHT = Box((0.03, 0.07, 0.05), (-0.06, 0.0)), Box((0.03, 0.07, 0.05), (0.06, 0.0))
@@ -26,7 +28,7 @@ def folder(tmp_path):
 
 
 def run(folder, *extra, color="color.png", depth="depth.png", intrinsics="K.json"):
-    arguments = ["--depth", str(folder / depth)]
+    arguments = ["--detector", "geometric", "--depth", str(folder / depth)]
     if color:
         arguments += ["--color", str(folder / color)]
     if intrinsics:
@@ -112,6 +114,20 @@ def test_same_seed_writes_the_same_grasps(folder):
         assert run(folder, "--seed", 5, "--out", folder / name) == 0
     first, again = load_npz(folder / "a.npz"), load_npz(folder / "b.npz")
     np.testing.assert_array_equal(first.rotation_matrices, again.rotation_matrices)
+
+
+def test_the_network_with_weights_of_ones_own(folder, capsys):
+    save_network(tiny_network(), folder / "w.safetensors")
+    words = ["--detector", "network", "--weights", folder / "w.safetensors", "--out", folder / "grasps.npz"]
+    assert run(folder, *words) == 0
+    assert load_metadata(folder / "grasps.npz")["detector"] == "network"
+    assert "cylinders" in capsys.readouterr().out
+
+
+def test_weights_that_cannot_be_used(folder, capsys):
+    (folder / "w.safetensors").write_bytes(b"weights")
+    words = ["--detector", "network", "--weights", folder / "w.safetensors"]
+    fails_with(capsys, run(folder, *words), "w.safetensors", "not a safetensors file", "geometric")
 
 
 def test_no_grasp_is_an_answer_with_reasons(folder, capsys):
@@ -208,7 +224,14 @@ def test_interrupted_writing_leaves_the_old_file_whole(folder, capsys, monkeypat
 
 
 def test_runs_as_a_module(folder):
-    arguments = ["--depth", folder / "depth.png", "--intrinsics", folder / "none.json"]
+    arguments = [
+        "--detector",
+        "geometric",
+        "--depth",
+        folder / "depth.png",
+        "--intrinsics",
+        folder / "none.json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "anygrasp_perception.cli", *map(str, arguments)],
         capture_output=True,
@@ -222,6 +245,8 @@ def test_runs_as_a_module(folder):
 
 def test_reader_that_stops_early_is_no_error(folder):
     arguments = [
+        "--detector",
+        "geometric",
         "--depth",
         folder / "depth.png",
         "--intrinsics",

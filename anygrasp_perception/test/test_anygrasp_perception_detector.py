@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from anygrasp_perception.detector import DetectionRequest
+from anygrasp_perception.grasp import rotation_from_approach
+from anygrasp_perception.se3 import make_transform
 
 
 def test_default_request_restricts_nothing():
@@ -17,6 +19,19 @@ def test_lists_become_arrays():
     request = DetectionRequest(region_min=[0, 0, 0], region_max=[1, 1, 1], approach=[0, 0, 2])
     assert request.region_min.shape == (3,)
     assert request.approach.dtype == np.float64
+
+
+def test_a_direction_in_another_frame_is_turned_into_the_camera_s():
+    down_in_camera = np.array((0.6, 0.0, 0.8))
+    R_base_camera = rotation_from_approach((1.0, 2.0, 0.5))  # any
+    T_base_camera = make_transform(R_base_camera, (3.0, 4.0, 5.0))
+    request = DetectionRequest(seed=4).along(2 * R_base_camera @ down_in_camera, 0.3, T_base_camera)
+    np.testing.assert_allclose(request.approach, 2 * down_in_camera, atol=1e-12)
+    assert (request.approach_cone_rad, request.seed) == (0.3, 4)
+    with pytest.raises(ValueError, match="T_axis_camera"):
+        DetectionRequest().along((0, 0, 1), 0.3, np.zeros((4, 4)))
+    with pytest.raises(ValueError, match="approach_cone_rad"):
+        DetectionRequest().along((0, 0, 1), 0.0)
 
 
 def test_request_for_a_part_of_the_cloud_crops_the_mask():

@@ -45,6 +45,8 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, str]:
         "viewer": _text(options.view),
         "sim": None if options.robot_ip is None else _text(False),
         "robot_ip": options.robot_ip,
+        "detector": options.detector,
+        "weights": options.weights and options.weights.resolve(),
         "params_file": options.config and options.config.resolve(),
         "report": options.report and options.report.resolve(),
         "contact_sheet": options.report and options.report.resolve().with_suffix(".png"),
@@ -69,6 +71,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-attempts", type=_positive, metavar="N", help="stop after N attempts")
     parser.add_argument(
         "--report", type=Path, metavar="F.json", help="write the statistics, and the picks as F.png"
+    )
+    # As anygrasp_perception.detectors names them; --help works before it is installed.
+    parser.add_argument(
+        "--detector", choices=("network", "geometric"), help="that finds the grasps (default: as configured)"
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="of the network, instead of those shipped"
     )
     parser.add_argument(
         "--config", type=Path, metavar="F.yaml", help="parameters (default: config/bin_picking.yaml)"

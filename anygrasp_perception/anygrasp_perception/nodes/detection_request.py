@@ -12,7 +12,6 @@ from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.gripper import GripperGeometry
 from anygrasp_perception.ros_conversions import mask_from_msg
-from anygrasp_perception.se3 import rotate
 
 __all__ = ["BadRequest", "decode_request"]
 
@@ -47,7 +46,13 @@ def decode_request(
                 f"region_min {low.tolist()} is not below region_max {high.tolist()} on every axis"
             )
         region = {"region_min": low, "region_max": high, "T_region_camera": lookup(message.region_frame)}
-    approach: dict[str, object] = {}
+    decoded = DetectionRequest(
+        **region,  # type: ignore[arg-type]
+        target_mask=_target_mask(message, cloud, image_size),
+        gripper=gripper,
+        max_grasps=int(message.max_grasps) or default_max_grasps,
+        seed=seed,
+    )
     if message.use_approach:
         axis = np.array([message.approach.x, message.approach.y, message.approach.z])
         if not np.linalg.norm(axis) > 1e-9:
@@ -56,20 +61,9 @@ def decode_request(
             raise BadRequest(
                 f"approach_cone_rad is {message.approach_cone_rad:.3f}; give an angle in (0, pi]"
             )
-        T_camera_frame = np.linalg.inv(lookup(message.approach_frame))
-        axis_camera = rotate(T_camera_frame, axis[None])[0]
-        approach = {
-            "approach": axis_camera / np.linalg.norm(axis_camera),
-            "approach_cone_rad": min(float(message.approach_cone_rad), np.pi),
-        }
-    return DetectionRequest(
-        **region,  # type: ignore[arg-type]
-        **approach,  # type: ignore[arg-type]
-        target_mask=_target_mask(message, cloud, image_size),
-        gripper=gripper,
-        max_grasps=int(message.max_grasps) or default_max_grasps,
-        seed=seed,
-    )
+        cone_rad = min(float(message.approach_cone_rad), np.pi)
+        decoded = decoded.along(axis, cone_rad, lookup(message.approach_frame))
+    return decoded
 
 
 def _target_mask(

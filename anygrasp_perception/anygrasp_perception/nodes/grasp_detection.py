@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -26,10 +25,9 @@ from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest, DetectionResult
-from anygrasp_perception.detectors import create_detector
 from anygrasp_perception.frame_pairing import FramePair, FramePairing
-from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.nodes.detection_request import BadRequest, decode_request
+from anygrasp_perception.nodes.grasp_detection_config import GraspDetectionConfig
 from anygrasp_perception.nodes.grasp_markers import grasp_markers
 from anygrasp_perception.ros_conversions import (
     camera_info_to_intrinsics,
@@ -42,32 +40,13 @@ from anygrasp_perception.ros_conversions import (
 __all__ = ["GraspDetectionConfig", "GraspDetectionNode", "main"]
 
 
-@dataclass(frozen=True)
-class GraspDetectionConfig:
-    """Defaults of the detection node; raises ValueError on counts below 1."""
-
-    detector: str = "geometric"  # which detector answers, see anygrasp_perception.detectors
-    continuous: bool = True  # publish grasps of the newest image while somebody subscribes
-    max_grasps: int = 100  # at most so many grasps in an answer
-    max_markers: int = 50  # at most so many grippers on `markers`
-    image_timeout_s: float = 5.0  # how long a service call waits for an image
-    tf_timeout_s: float = 1.0  # how long it waits for a transform
-    pairing_tolerance_s: float = 0.02  # largest difference between the stamps of colour and depth
-    seed: int = 0  # of the detector's sampling
-    gripper: GripperGeometry = ROBOTIQ_2F85  # fingers and base for the collision check
-
-    def __post_init__(self) -> None:
-        if min(self.max_grasps, self.max_markers) < 1:
-            raise ValueError("max_grasps and max_markers must be at least 1")
-
-
 class GraspDetectionNode(Node):
     """Callbacks only store; one worker thread detects, and service calls share it by a lock."""
 
     def __init__(self) -> None:
         super().__init__("grasp_detection")
         self._config = declare_parameters(self, GraspDetectionConfig)
-        self._detector = create_detector(self._config.detector)
+        self._detector = self._config.make_detector()
         self._detecting = threading.Lock()
         self._pairing: FramePairing[Image] = FramePairing(self._config.pairing_tolerance_s)
         self._intrinsics: CameraIntrinsics | None = None
@@ -129,7 +108,10 @@ class GraspDetectionNode(Node):
             request = DetectionRequest(
                 gripper=self._config.gripper, max_grasps=self._config.max_grasps, seed=self._config.seed
             )
-            self._publish(self._detect(cloud, request, started), pair)
+            try:
+                self._publish(self._detect(cloud, request, started), pair)
+            except (ValueError, RuntimeError) as error:  # torch's too, such as out of memory
+                self._drop("detector_failed", str(error))
 
     def _on_detect(
         self, request: DetectGrasps.Request, response: DetectGrasps.Response
@@ -157,7 +139,10 @@ class GraspDetectionNode(Node):
             return self._refuse(response, "BAD_REQUEST", str(error))
         except TransformException as error:
             return self._refuse(response, "TF_UNAVAILABLE", str(error))
-        response.grasps = self._publish(self._detect(cloud, decoded, started), pair)
+        try:
+            response.grasps = self._publish(self._detect(cloud, decoded, started), pair)
+        except (ValueError, RuntimeError) as error:
+            return self._refuse(response, "DETECTOR_FAILED", str(error))
         return response
 
     def _frame(self, pair: FramePair[Image]) -> RgbdFrame:
