@@ -3,13 +3,18 @@
 
 import numpy as np
 import pytest
+import trimesh
 
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_sim.label_check.bar import make_bar
-from anygrasp_sim.label_check.draw import FRICTION_BINS, draw_pool, share_out
+from anygrasp_sim.label_check.diagnosis import diagnosis_table
+from anygrasp_sim.label_check.draw import FRICTION_BINS, NO_FRICTION, draw_pool, share_out
+from anygrasp_sim.label_check.experiment import LabelTrial
 from anygrasp_sim.label_check.plot import counting_error
+from anygrasp_sim.label_check.touch import Touch, TouchKind, touches
 from anygrasp_sim.label_check.trial import Trial
-from anygrasp_sim.label_check.trial_config import TrialConfig
+from anygrasp_sim.label_check.trial_config import TrialConfig, TrialResult
+from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.objects.procedural_object import assemble
 from anygrasp_training.objects.shapes import box, hull
 
@@ -79,9 +84,50 @@ def test_cells_are_drawn_from_their_bins_and_pools_take_turns():
     for pool in pools:
         for bin_, friction, group in zip(FRICTION_BINS, pool.friction, pool.grasps, strict=True):
             assert len(group) == len(friction) <= 2
-            assert np.all(friction >= bin_.lower)
+            # Cells without a label carry what they need from an opening of 85 mm instead.
+            assert bin_ is NO_FRICTION or np.all(friction >= bin_.lower)
             assert np.all(group.widths <= 0.085 + 1e-6)
     assert share_out(pools, 0, 3) == [(0, 0), (1, 0), (0, 1)]
+
+
+def touch_of(mesh, z, width_m, turn_rad=0.0, y=0.0):
+    """How pads meet a mesh from above, the tips at height `z`, turned about the approach."""
+    spin = np.array(
+        [[np.cos(turn_rad), -np.sin(turn_rad), 0], [np.sin(turn_rad), np.cos(turn_rad), 0], [0, 0, 1]]
+    )
+    grasp = grasp_at(0.0, y, z + 0.02, width_m).replace(rotation_matrices=(spin @ R_OBJECT_GRASP)[None])
+    return touches(MeshRays(mesh), grasp)[0]
+
+
+def test_touches_are_told_apart_by_what_meets_the_pad():
+    block = trimesh.creation.box((0.08, 0.03, 0.08))
+    flat = touch_of(block, 0.0, 0.04)
+    assert flat.kind is TouchKind.FLAT
+    assert flat.area == 1.0
+    assert flat.spread_rad < 1e-3
+    assert touch_of(block, 0.0, 0.06, np.radians(25)).kind is TouchKind.RIM_ON_FACE
+    pillar = trimesh.creation.box((0.03, 0.03, 0.08))
+    assert touch_of(pillar, 0.0, 0.06, np.radians(40)).kind is TouchKind.EDGE
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.03)
+    assert touch_of(ball, 0.012, 0.07).kind is TouchKind.RIM_ON_CURVE
+    past = touch_of(ball, -0.02, 0.07)
+    assert past.kind is TouchKind.FLAT
+    assert past.behind_m == pytest.approx(0.03 - np.sqrt(0.03**2 - 0.011**2), abs=5e-4)
+
+
+def test_a_diagnosis_counts_each_class_that_occurs():
+    flat, edge = (Touch(kind, 0.0, 0.5, 0.0) for kind in (TouchKind.FLAT, TouchKind.EDGE))
+    last = FRICTION_BINS[-2]
+    trials = [
+        LabelTrial(last, "carton", 1.0, flat, TrialResult(True, 0.0, 0.0, 0.0)),
+        LabelTrial(last, "carton", 1.0, edge, TrialResult(False, 0.5, np.inf, np.inf)),
+        LabelTrial(NO_FRICTION, "carton", 3.0, edge, TrialResult(True, 0.5, 0.0, 0.0)),
+    ]
+    table = diagnosis_table(trials)
+    assert "| flat on the pad, within 10 deg | 1 | 1 | 100% |" in table
+    assert "| edge or corner of the object, inside the pad | 2 | 1 | 50% |" in table
+    assert "| 20 deg or more | 2 | 1 | 50% |" in table
+    assert TouchKind.RIM_ON_FACE.value not in table
 
 
 def test_counting_error_is_wilsons():

@@ -222,15 +222,21 @@ def test_nothing_changes_when_the_camera_is_elsewhere():
 
 
 def test_labels_and_evaluation_agree():
-    """A label's friction is what the evaluator finds for the same grasp, both averaged over the pads."""
+    """A label's friction is what the evaluator finds for the same grasp, given the same pads."""
+    config = LabelConfig(max_points=6)
     mesh = trimesh.creation.capsule(height=0.06, radius=0.015)
-    labels = label_object(mesh, np.zeros(3), LabelConfig(max_points=6), seed=0)
+    labels = label_object(mesh, np.zeros(3), config, seed=0)
     cells = np.random.default_rng(1).permutation(np.argwhere(labels.friction <= 1.0))[:300]
     group = labels.grasps(cells)
     T = make_transform(np.eye(3), (0, 0, 0.5))
     target = SceneObject("capsule", ObjectModel.from_mesh(mesh), T)
     everything = dataclasses.replace(
-        CONFIG, nms_translation_m=0.0, nms_angle_rad=0.0, top_per_object=300, top_per_frame=300
+        CONFIG,
+        nms_translation_m=0.0,
+        nms_angle_rad=0.0,
+        top_per_object=300,
+        top_per_frame=300,
+        pad=config.pad,
     )
     result = evaluate_frame(
         group.transformed(T).replace(scores=np.linspace(1, 0, 300)), [target], np.zeros((0, 3)), everything

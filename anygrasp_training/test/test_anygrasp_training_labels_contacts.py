@@ -5,10 +5,18 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from anygrasp_training.labels.antipodal import antipodal_friction, friction_score
-from anygrasp_training.labels.contacts import FingerPad, close_fingers, closing_crossings
+from anygrasp_training.labels.contacts import (
+    FingerPad,
+    PadLines,
+    close_fingers,
+    closing_crossings,
+    touch_pads,
+)
 from anygrasp_training.labels.mesh_rays import MeshRays
+from anygrasp_training.labels.point_cells import PointCells, pad_lines
 
 PAD = FingerPad()
+PAD_MIDDLE_M = 0.017  # from the fingertip
 OUTER_ROW_M = 0.02 / 3  # the pad's rows: -6.7, 0 and 6.7 mm
 DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # approach -z, closing y, height x
 
@@ -67,12 +75,13 @@ def test_central_grasps_of_a_sphere_need_almost_no_friction():
     sphere = trimesh.creation.icosphere(subdivisions=5, radius=0.03)
     rotations = Rotation.random(40, rng=np.random.default_rng(0)).as_matrix().astype(np.float32)
     # The pad reaches back from the fingertip: its middle is at the sphere's.
-    tips = (PAD.length_m / 2 * rotations[:, :, 0]).astype(np.float32)
+    tips = (PAD_MIDDLE_M * rotations[:, :, 0]).astype(np.float32)
     contacts = close_fingers(MeshRays(sphere), tips, rotations, np.full(40, 0.05, np.float32), PAD)
 
     assert contacts.touch.all()
     assert antipodal_friction(contacts, rotations[:, :, 1]).max() < 0.02
-    np.testing.assert_allclose(contacts.reach_m, 0.03, atol=1e-4)
+    # The inner columns are 2.5 mm from the equator.
+    np.testing.assert_allclose(contacts.reach_m, np.hypot(0.03, 0.0) - 0.0001, atol=5e-5)
 
 
 def test_an_off_centre_grasp_of_a_cylinder_needs_the_slope_under_the_pad():
@@ -97,7 +106,7 @@ def test_averaging_over_the_pad_forgives_the_facets_of_a_coarse_cylinder():
             close_fingers(MeshRays(coarse), tips, rotations, half, pad), rotations[:, :, 1]
         )
 
-    one_line = friction(FingerPad(rows=1, columns=1))
+    one_line = friction(FingerPad(rows=1, columns_m=(0.0045,)))
     averaged = friction(PAD)
     assert one_line.max() == pytest.approx(np.tan(np.pi / 24), rel=0.05)
     assert averaged.max() < 0.5 * one_line.max()
@@ -110,9 +119,9 @@ def test_one_sharp_triangle_does_not_decide():
     middle = (0.0003, 0.021, 0.0)
     pit.apply_translation(np.array(middle))
     block = trimesh.boolean.difference([trimesh.creation.box((0.06, 0.04, 0.06)), pit], engine="manifold")
-    tip = (0.0, 0.0, -PAD.length_m / 2)  # the middle of the pad at the pit
+    tip = (0.0, 0.0, -0.0045)  # the pit under the first column
 
-    assert close(block, tip, DOWN, pad=FingerPad(rows=1, columns=1))[1][0] > 1.0
+    assert close(block, tip, DOWN, pad=FingerPad(rows=1, columns_m=(0.0045,)))[1][0] > 1.0
     assert close(block, tip, DOWN)[1][0] < 0.3
 
 
@@ -144,18 +153,96 @@ def test_fingertips_past_the_object_touch_nothing():
     assert np.isinf(friction).all()
 
 
+def test_a_ball_the_tips_have_passed_is_met_at_its_widest():
+    """Tips 15 mm past the middle: a pad of 9 mm would lie on a slope of 30 deg where no finger can get to."""
+    ball = trimesh.creation.icosphere(subdivisions=5, radius=0.025)
+    tip = (0.0, 0.0, -0.015)
+    contacts, friction = close(ball, tip, DOWN)
+    np.testing.assert_allclose(contacts.reach_m, 0.025, atol=2e-4)
+    assert friction[0] < 0.1
+    assert close(ball, tip, DOWN, pad=FingerPad(columns_m=(0.0015, 0.0045, 0.0075)))[1][0] > 0.4
+
+
+def test_a_peg_that_widens_behind_the_tips_is_held_there():
+    """A stepped peg, 20 mm across at the tips and 30 mm from 12 mm behind them: the tips stay 5 mm off it."""
+    peg = trimesh.boolean.union(
+        [
+            trimesh.creation.box(bounds=((-0.02, -0.010, -0.04), (0.02, 0.010, 0.0))),
+            trimesh.creation.box(bounds=((-0.02, -0.015, -0.018), (0.02, 0.015, 0.0))),
+        ],
+        engine="manifold",
+    )
+    contacts, friction = close(peg, (0, 0, -0.03), DOWN)
+    np.testing.assert_allclose(contacts.reach_m, [[0.015, 0.015]], atol=1e-6)
+    np.testing.assert_allclose(friction, 0.0, atol=1e-5)
+
+
+def test_a_thin_plate_is_met_at_either_small_depth():
+    """1 mm, approached across its face: under the grasp point, 5 and 10 mm from the tips, and not at 20."""
+    plate = trimesh.creation.box((0.04, 0.04, 0.001))
+    tips = np.array([(0.0, 0.0, 0.0005 - depth) for depth in (0.005, 0.01, 0.02)])
+    contacts, friction = close(plate, tips, DOWN)
+    np.testing.assert_array_equal(contacts.touch, [True, True, False])
+    np.testing.assert_allclose(friction[:2], 0.0, atol=1e-5)
+
+
+def test_what_the_tips_have_passed_by_is_not_held():
+    """A plate between the far ends of the pads only; with tips as long as the pads it would be."""
+    plate, tip = trimesh.creation.box((0.04, 0.04, 0.003)), (0.0, 0.0, -0.0195)
+    assert not close(plate, tip, DOWN)[0].touch.any()
+    assert close(plate, tip, DOWN, pad=FingerPad(tip_m=0.025))[0].touch.all()
+
+
+def test_a_cube_across_its_edges_needs_the_slope_of_its_faces():
+    """Turned by 45 deg about the approach, the faces lean by 45 deg from the edges on, 1 mm off the middle
+    row so that it meets one face; the outer rows are farther behind than what gives."""
+    spin = Rotation.from_rotvec((0, 0, np.pi / 4)).as_matrix()
+    cube = trimesh.creation.box((0.04, 0.04, 0.04))
+    cube.apply_transform(np.block([[spin, np.array([[0.001], [0.0], [0.0]])], [np.zeros(3), 1]]))
+    contacts, friction = close(cube, (0, 0, -0.01), DOWN)
+    np.testing.assert_allclose(contacts.reach_m, [[0.02 * np.sqrt(2) - 0.001] * 2], atol=1e-6)
+    np.testing.assert_allclose(friction, 1.0, rtol=1e-4)
+
+
+def test_a_shallow_ridge_lies_on_the_pad_with_both_its_sides():
+    """Sides of 15 deg drop by 1.8 mm at the outer rows, which bear: the middle row alone is lopsided."""
+    a = np.deg2rad(15.0)
+    section = [(-0.03, -0.01), (0.03, -0.01), (0.03, 0.02 - 0.03 * np.tan(a)), (0.0, 0.02)]
+    section.append((-0.03, section[2][1]))
+    ridge = trimesh.convex.convex_hull(np.array([(x, y, z) for x, y in section for z in (-0.05, 0.05)]))
+    _, friction = close(ridge, (0.001, 0, 0.0), DOWN)
+    np.testing.assert_allclose(friction, np.sin(a) / 3 / np.cos(a), rtol=1e-3)
+
+
+def test_pads_that_share_lines_touch_as_those_on_their_own():
+    mesh = trimesh.creation.capsule(height=0.03, radius=0.014)
+    rays, point = MeshRays(mesh), np.array((0.014, 0.0, 0.012), dtype=np.float32)
+    rotations = Rotation.random(40, rng=np.random.default_rng(2)).as_matrix().astype(np.float32)[:, None]
+    cells = np.arange(200)
+    lines = pad_lines(point, rotations, cells, 0.05, PAD.column_offsets_m())
+    assert len(lines.middles) < 0.7 * lines.of_pad.size
+    shared = touch_pads(rays, lines, PAD)
+    at = PointCells.at(point, rotations, cells)
+    alone = close_fingers(rays, at.fingertips, at.rotations, np.full(200, 0.05, np.float32), PAD)
+    assert shared.touch.sum() > 20
+    np.testing.assert_array_equal(shared.touch, alone.touch)
+    np.testing.assert_allclose(shared.reach_m, alone.reach_m, atol=1e-6)
+    np.testing.assert_allclose(shared.normals, alone.normals, atol=1e-4)
+
+
 def test_crossings_tell_empty_single_gapped_and_from_inside():
     ring = trimesh.creation.annulus(r_min=0.015, r_max=0.025, height=0.02)
     tips = np.array([(0, 0, -0.005), (0, 0, -0.05), (0, 0.045, -0.005)], dtype=np.float32)
     R = np.broadcast_to(DOWN.astype(np.float32), (3, 3, 3))
-    crossings = closing_crossings(MeshRays(ring), tips, R, 0.05, PAD)
-    assert crossings.shape == (PAD.columns, 3)
-    np.testing.assert_array_equal(crossings[:, 0], 4)  # two walls
+    half = np.full(3, 0.05, dtype=np.float32)
+    crossings = closing_crossings(MeshRays(ring), PadLines.unshared(tips, R, half, PAD))
+    assert crossings.shape == (len(PAD.columns_m), 3)
+    np.testing.assert_array_equal(crossings[: PAD.tip_columns, 0], 4)  # two walls
     np.testing.assert_array_equal(crossings[:, 1], 0)  # below
     np.testing.assert_array_equal(crossings[:, 2] % 2, 0)
 
-    inside = closing_crossings(MeshRays(ring), tips[:1], R[:1], 0.02, PAD)
-    np.testing.assert_array_equal(inside % 2, 1)
+    inside = closing_crossings(MeshRays(ring), PadLines.unshared(tips[:1], R[:1], half[:1] * 0.4, PAD))
+    np.testing.assert_array_equal(inside[: PAD.tip_columns] % 2, 1)
 
 
 def test_no_grasps_give_no_contacts():
@@ -169,13 +256,23 @@ def test_friction_scores_at_the_ends_and_between():
     np.testing.assert_allclose(scores, [1.0, 1.0, 0.5, 0.0, 0.0, 0.0], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["length_m", "height_m", "give_m"])
+@pytest.mark.parametrize("name", ["height_m", "tip_m", "give_m"])
 def test_a_pad_rejects_lengths_that_are_none(name):
     with pytest.raises(ValueError, match=f"FingerPad.{name} must be a positive length, got 0"):
         FingerPad(**{name: 0.0})
 
 
-@pytest.mark.parametrize("counts", [{"rows": 2}, {"rows": 0}, {"columns": 0}])
+@pytest.mark.parametrize("counts", [{"rows": 2}, {"rows": 0}])
 def test_a_pad_rejects_a_lattice_without_a_middle_row(counts):
     with pytest.raises(ValueError, match="odd number of rows"):
         FingerPad(**counts)
+
+
+@pytest.mark.parametrize(
+    ("columns_m", "message"),
+    [((0.004, 0.002), "must be positive lengths that rise"), ((0.0,), "must be"), ((), "needs a column"),
+     ((0.02,), "needs a column within tip_m 0.01 of the fingertip")],
+)  # fmt: skip
+def test_a_pad_rejects_columns_that_are_none(columns_m, message):
+    with pytest.raises(ValueError, match=message):
+        FingerPad(columns_m=columns_m)

@@ -14,6 +14,7 @@ from anygrasp_sim.label_check.bar import run_stable_trials
 from anygrasp_sim.label_check.experiment import run_label_trials
 from anygrasp_sim.label_check.report import write_label_report, write_stable_report
 from anygrasp_sim.label_check.trial_config import TrialConfig
+from anygrasp_training.labels.contacts import FingerPad
 
 __all__ = ["main"]
 
@@ -28,10 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_s, cpu_s = time.perf_counter(), time.process_time()
     if options.experiment == "labels":
         config = TrialConfig()
-        half, between = options.cells // 2, options.cells // 5
+        half, between = options.cells // 2, options.cells // 3
         # Two bins of each class, and two in between.
         counts = (half, options.cells - half, between, between, half, options.cells - half)
-        outcome = run_label_trials(counts, options.instances, options.seed, options.jobs, config)
+        pad = FingerPad(columns_m=tuple(options.pad_columns)) if options.pad_columns else FingerPad()
+        outcome = run_label_trials(counts, options.instances, options.seed, options.jobs, config, pad)
         text = write_label_report(
             options.out, outcome, config, _origin(arguments, options.seed, options.jobs, start_s, cpu_s)
         )
@@ -50,6 +52,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     labels = commands.add_parser("labels", help="execute cells of every bin of friction")
     labels.add_argument("--cells", type=_positive, default=300, help="of each of the two classes")
     labels.add_argument("--instances", type=_positive, default=1, help="objects of every family")
+    labels.add_argument(
+        "--pad-columns", type=float, nargs="+", metavar="M", help="of labels to compare with (FingerPad)"
+    )
     stable = commands.add_parser("stable-score", help="execute grasps of a long heavy bar")
     stable.add_argument("--grasps", type=_positive, default=25, help="of every bin of stable score")
     for command in (labels, stable):

@@ -10,8 +10,10 @@ import numpy as np
 from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
+from anygrasp_sim.label_check.touch import Touch, touches
 from anygrasp_training.labels import LabelConfig, ObjectGraspLabels, label_object
-from anygrasp_training.labels.contacts import close_fingers
+from anygrasp_training.labels.antipodal import antipodal_friction
+from anygrasp_training.labels.contacts import FingerPad, close_fingers
 from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.labels.object_labels import NO_GRASP
 from anygrasp_training.labels.self_collision import gripper_collides
@@ -45,31 +47,38 @@ class CellPool:
 
     item: ProceduralObject
     grasps: tuple[GraspGroup, ...]  # one group a bin, in the object's frame
-    friction: tuple[Float32Array, ...]
+    friction: tuple[Float32Array, ...]  # of cells without a label what they need from the gripper's opening
+    touches: tuple[list[Touch], ...]
     looked_at: int
     fitting: int  # of those looked at, free of collision with the 2F-85
 
 
-def draw_pool(family: str, instance: int, points: int, cells: int, seed: int) -> CellPool:
-    """Label one object at `points` points and draw up to `cells` of each bin that the 2F-85 can reach."""
+def draw_pool(
+    family: str, instance: int, points: int, cells: int, seed: int, pad: FingerPad | None = None
+) -> CellPool:
+    """Label one object at `points` points and draw up to `cells` of each bin that the 2F-85 can reach.
+
+    `pad` other than the labels' own is for the comparison.
+    """
     item = make_object(family, instance)
-    labels = label_object(item.mesh, item.center_of_mass_m, LabelConfig(max_points=points), instance)
+    config = LabelConfig(max_points=points, pad=pad or FingerPad())
+    labels = label_object(item.mesh, item.center_of_mass_m, config, instance)
     rays = MeshRays(item.mesh)
     rng = np.random.default_rng([seed, instance, *family.encode()])
-    groups, frictions, looked_at, fitting = [], [], 0, 0
+    groups, frictions, touched_how, looked_at, fitting = [], [], [], 0, 0
     for bin_ in FRICTION_BINS:
         some = _some_cells(labels, bin_, cells * _OVERSAMPLING, rng)
         group = labels.grasps(some)
         friction = labels.friction[tuple(some.T)]
         if bin_ is NO_FRICTION:
-            group, touched = _opened(rays, group)
-            group, friction = group[touched], friction[touched]
+            group, friction = _opened(rays, group, config)
         free = ~collides(rays, group, ROBOTIQ_2F85)
         looked_at, fitting = looked_at + len(free), fitting + int(free.sum())
         kept = np.flatnonzero(free)[:cells]
         groups.append(group[kept])
         frictions.append(friction[kept])
-    return CellPool(item, tuple(groups), tuple(frictions), looked_at, fitting)
+        touched_how.append(touches(rays, group[kept]))
+    return CellPool(item, tuple(groups), tuple(frictions), tuple(touched_how), looked_at, fitting)
 
 
 def share_out(pools: list[CellPool], bin_index: int, count: int) -> list[tuple[int, int]]:
@@ -96,9 +105,9 @@ def _some_cells(labels: ObjectGraspLabels, bin_: Bin, count: int, rng: np.random
     return np.stack(np.unravel_index(flat, labels.friction_codes.shape), axis=-1)
 
 
-def _opened(rays: MeshRays, group: GraspGroup) -> tuple[GraspGroup, BoolArray]:
-    """Give cells without a label the opening it would have, and tell (M,) where both fingers touch."""
-    config = LabelConfig()
+def _opened(rays: MeshRays, group: GraspGroup, config: LabelConfig) -> tuple[GraspGroup, Float32Array]:
+    """Of cells without a label those at which both fingers touch, with the opening that a label would have
+    and the friction (K,) that fingers need which start from the gripper's opening."""
     widest = ROBOTIQ_2F85.max_width_m
     contacts = close_fingers(
         rays,
@@ -109,7 +118,8 @@ def _opened(rays: MeshRays, group: GraspGroup) -> tuple[GraspGroup, BoolArray]:
     )
     reach_m = np.where(contacts.touch, contacts.reach_m.max(axis=1), 0.0)
     openings = np.clip(2 * (reach_m + config.clearance_m), 2 * config.clearance_m, widest)
-    return group.replace(widths=openings), contacts.touch
+    friction = antipodal_friction(contacts, group.rotation_matrices[:, :, 1].astype(np.float32))
+    return group.replace(widths=openings)[contacts.touch], friction[contacts.touch]
 
 
 def collides(rays: MeshRays, group: GraspGroup, gripper: GripperGeometry) -> BoolArray:

@@ -11,8 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from anygrasp_sim.label_check.draw import FRICTION_BINS, Bin, CellPool, draw_pool, share_out
+from anygrasp_sim.label_check.touch import Touch
 from anygrasp_sim.label_check.trial import Trial
 from anygrasp_sim.label_check.trial_config import TrialConfig, TrialResult
+from anygrasp_training.labels.contacts import FingerPad
 from anygrasp_training.objects import family_names
 
 __all__ = ["LabelTrial", "LabelTrials", "run_label_trials"]
@@ -26,7 +28,8 @@ class LabelTrial:
 
     bin: Bin
     family: str
-    friction: float  # by the label, infinite where it has none
+    friction: float  # as in CellPool
+    touch: Touch
     result: TrialResult
 
 
@@ -40,9 +43,16 @@ class LabelTrials:
 
 
 def run_label_trials(
-    counts: Sequence[int], instances: int, seed: int, jobs: int, config: TrialConfig
+    counts: Sequence[int],
+    instances: int,
+    seed: int,
+    jobs: int,
+    config: TrialConfig,
+    pad: FingerPad | None = None,
 ) -> LabelTrials:
     """Execute `counts` cells of the bins of friction on `instances` objects of every family.
+
+    `pad` other than the labels' own is for the comparison.
 
     Same seed, same trials, whatever the number of jobs. Raises ValueError when cells of a bin run out.
     """
@@ -50,7 +60,7 @@ def run_label_trials(
     each = -(-2 * max(counts) // len(wanted))  # twice an even share, for objects that have few
     pools: list[CellPool] = _run(
         jobs,
-        [joblib.delayed(draw_pool)(*which, _LABEL_POINTS, each, seed) for which in wanted],
+        [joblib.delayed(draw_pool)(*which, _LABEL_POINTS, each, seed, pad) for which in wanted],
         "labelling",
     )
     tasks, drawn = [], []
@@ -65,7 +75,7 @@ def run_label_trials(
             key = (seed, index, pool, cell)
             tasks.append(joblib.delayed(_execute)(pools[pool], index, cell, key, config))
             friction = float(pools[pool].friction[index][cell])
-            drawn.append((bin_, pools[pool].item.family, friction))
+            drawn.append((bin_, pools[pool].item.family, friction, pools[pool].touches[index][cell]))
     results: list[TrialResult] = _run(jobs, tasks, "grasping")
     return LabelTrials(
         tuple(LabelTrial(*cell, result) for cell, result in zip(drawn, results, strict=True)),

@@ -36,7 +36,9 @@ class EvaluationConfig:
     frictions: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
     min_points_between: int = 10  # fewer scene points between the fingers: an empty grasp
     gripper: BenchmarkGripper = field(default_factory=BenchmarkGripper)
-    pad: FingerPad = field(default_factory=FingerPad)  # the benchmark smooths normals in a distance field
+    # The benchmark closes on the line between the fingertips and smooths normals in a distance field: so the
+    # tips alone, unlike the labels, whose pads are as long as the fingers.
+    pad: FingerPad = field(default_factory=lambda: FingerPad(columns_m=(0.0015, 0.0045, 0.0075)))
     coverage_friction: float = 0.8  # an object is covered by a grasp that needs no more (DESIGN 3)
 
     def __post_init__(self) -> None:

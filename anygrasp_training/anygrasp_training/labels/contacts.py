@@ -3,46 +3,66 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anygrasp_perception.arrays import BoolArray, Float32Array, Int32Array
+from anygrasp_perception.arrays import BoolArray, Float32Array, Int32Array, IntpArray
 from anygrasp_training.labels.mesh_rays import MeshRays, RayHits, frame_rays
 
-__all__ = ["FingerPad", "PadContacts", "close_fingers", "closing_crossings"]
+__all__ = ["FingerPad", "PadContacts", "PadLines", "close_fingers", "closing_crossings", "touch_pads"]
 
 
 @dataclass(frozen=True)
 class FingerPad:
-    """The patch of a fingertip that touches, sampled by a lattice of rays along the closing direction.
+    """The flat inner side of a finger, sampled by a lattice of rays along the closing direction.
 
-    It reaches back from the fingertip and lies across the finger height. Averaging over it keeps one sharp
-    triangle, or one facet of a coarse mesh, from deciding a label.
+    It reaches back from the fingertip and lies across the finger height. It must be as long as the flat of
+    the finger: where the object is wider behind the fingertips than between them it is met there, and the
+    tips never reach what lies between them. Averaging over the pad keeps one sharp triangle, or one facet of
+    a coarse mesh, from deciding a label. docs/results/label_physics.md has the measurements behind this.
     """
 
-    length_m: float = 0.009  # along the approach, back from the fingertip
+    # Rays along the approach, that far back from the fingertip. 4.5 mm is half a millimetre under the surface
+    # point of the smallest depth, so that no plate is too thin; 5 mm apart, pads of one orientation at two
+    # depths share the rays where they overlap. Of the 2F-85 37.5 mm are flat.
+    columns_m: tuple[float, ...] = (0.0045, 0.0095, 0.0145, 0.0195, 0.0245, 0.0295)
     height_m: float = 0.020  # along the finger height
-    columns: int = 3  # rays along the length, at the middles of equal parts
-    rows: int = 3  # rays along the height; odd, so that the middle row is the closing plane
+    rows: int = 3  # rays along the height at the middles of equal parts; odd: one is in the closing plane
+    # Columns up to here from the fingertip, of which one must meet something: what the tips have passed by,
+    # the far ends of the pads let go too often (66 % of 113 grasps held in physics that needed under 0.4).
+    tip_m: float = 0.010
     give_m: float = 0.003  # what lies this much behind the first touch still bears on the pad
 
     def __post_init__(self) -> None:
-        for name in ("length_m", "height_m", "give_m"):
+        for name in ("height_m", "tip_m", "give_m"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"FingerPad.{name} must be a positive length, got {getattr(self, name)}")
-        if self.columns < 1 or self.rows < 1 or self.rows % 2 == 0:
+        if any(a >= b for a, b in itertools.pairwise((0.0, *self.columns_m, np.inf))):
+            raise ValueError(f"FingerPad.columns_m must be positive lengths that rise, got {self.columns_m}")
+        if not self.tip_columns:
             raise ValueError(
-                f"FingerPad needs columns >= 1 and an odd number of rows, got {self.columns} columns, "
-                f"{self.rows} rows"
+                f"FingerPad needs a column within tip_m {self.tip_m} of the fingertip, got columns_m "
+                f"{self.columns_m}"
             )
+        if self.rows < 1 or self.rows % 2 == 0:
+            raise ValueError(f"FingerPad needs an odd number of rows, got {self.rows} rows")
 
-    def ray_offsets(self) -> Float32Array:
-        """Return the feet of the rays (rows, columns, 3) from the fingertip's middle, grasp frame, metres."""
-        x = -(np.arange(self.columns) + 0.5) * self.length_m / self.columns
-        z = ((np.arange(self.rows) + 0.5) / self.rows - 0.5) * self.height_m
-        return np.stack(np.broadcast_arrays(x, 0.0, z[:, None]), axis=-1).astype(np.float32)
+    @property
+    def tip_columns(self) -> int:
+        """How many columns, from the first, are at the tip."""
+        return sum(column <= self.tip_m for column in self.columns_m)
+
+    def column_offsets_m(self) -> Float32Array:
+        """Return where the columns are (columns,) from the fingertip along the approach, all negative."""
+        return -np.asarray(self.columns_m, dtype=np.float32)
+
+    def row_offsets_m(self) -> Float32Array:
+        """Return where the rows are (rows,) from the closing plane along the finger height."""
+        parts = (np.arange(self.rows) + 0.5) / self.rows - 0.5
+        return np.asarray(parts * self.height_m, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +74,61 @@ class PadContacts:
     normals: Float32Array  # (M, 2, 3) mean outward unit normals over the pads, zero where untouched
 
 
-def closing_crossings(
-    rays: MeshRays,
-    fingertips: NDArray[np.float32],
-    rotations: NDArray[np.float32],
-    half_opening_m: float,
-    pad: FingerPad,
-) -> Int32Array:
-    """Return (columns, M) how often the lines across the middles of M pads cross the surface.
+@dataclass(frozen=True, eq=False)
+class PadLines:
+    """Lines along which the columns of M pads close, in the closing plane; pads that overlap share some."""
 
-    They start at the pads at -y, `half_opening_m` from the middle, and go on to infinity: no crossing, and
-    nothing lies between the fingers; an odd count, and the finger starts in the solid; more than two, and
-    there is a gap that a finger may fit into. Other arguments as `close_fingers`.
+    middles: Float32Array  # (L, 3) midway between the fingers
+    rotations: Float32Array  # (L, 3, 3) of the grasp frames
+    half_opening_m: Float32Array  # (L,) from the middle to where the pads start
+    of_pad: IntpArray  # (columns, M) the lines of each pad
+
+    @classmethod
+    def unshared(
+        cls,
+        fingertips: NDArray[np.float32],
+        rotations: NDArray[np.float32],
+        half_openings_m: NDArray[np.float32],
+        pad: FingerPad,
+    ) -> PadLines:
+        """Lines of M pads on their own; arguments as `close_fingers`."""
+        x = pad.column_offsets_m()
+        middles = fingertips + x[:, None, None] * rotations[:, :, 0]
+        return cls(
+            middles.reshape(-1, 3).astype(np.float32),
+            np.tile(rotations, (len(x), 1, 1)),
+            np.tile(half_openings_m, len(x)),
+            np.arange(len(x) * len(fingertips)).reshape(len(x), -1),
+        )
+
+    def for_pads(self, pads: IntpArray) -> PadLines:
+        """Only these pads (K,), and the lines that they need."""
+        needed = self.needed_by(pads)
+        number = np.cumsum(needed) - 1
+        return PadLines(
+            self.middles[needed],
+            self.rotations[needed],
+            self.half_opening_m[needed],
+            number[self.of_pad[:, pads]],
+        )
+
+    def needed_by(self, pads: IntpArray) -> BoolArray:
+        """(L,) lines that belong to any of the pads (K,)."""
+        needed = np.zeros(len(self.middles), dtype=np.bool_)
+        needed[self.of_pad[:, pads]] = True
+        return needed
+
+
+def closing_crossings(rays: MeshRays, lines: PadLines) -> Int32Array:
+    """Return (columns, M) how often the lines of M pads cross the surface.
+
+    They start at the pads at -y and go on to infinity: no crossing, and nothing lies between the fingers; an
+    odd count, and the finger starts in the solid; more than two, and there is a gap that a finger may fit
+    into.
     """
-    feet = pad.ray_offsets()[pad.rows // 2] - np.array((0.0, half_opening_m, 0.0), dtype=np.float32)
-    return rays.count_crossings(frame_rays(fingertips, rotations, feet, (0.0, 1.0, 0.0)))
+    feet = lines.middles - lines.half_opening_m[:, None] * lines.rotations[:, :, 1]
+    counts = rays.count_crossings(np.column_stack([feet, lines.rotations[:, :, 1]]))
+    return np.asarray(counts[lines.of_pad])
 
 
 def close_fingers(
@@ -83,46 +143,66 @@ def close_fingers(
     `fingertips` (M, 3) midway between the tips, `rotations` (M, 3, 3) of the grasp frames, both in the
     object's frame; `half_openings_m` (M,) is where the pads start from, on either side.
     """
-    offsets = pad.ray_offsets()
-    middle = pad.rows // 2
-    hits = _cast(rays, fingertips, rotations, half_openings_m, offsets[middle])
-    # A pad of which a part starts in the solid has no place there; most are found out by the middle row.
-    fits = np.asarray(~hits.from_inside.any(axis=(0, 1)))
-    kept = np.flatnonzero(fits)
-    rest = np.delete(offsets, middle, axis=0).reshape(-1, 3)
-    others = _cast(rays, fingertips[kept], rotations[kept], half_openings_m[kept], rest)
-    fits[kept] = ~others.from_inside.any(axis=(0, 1))
-    distances = np.concatenate([hits.distances_m[..., kept], others.distances_m], axis=1)  # (2, P, K)
-    normals = np.concatenate([hits.normals[:, :, kept], others.normals], axis=1)
+    return touch_pads(rays, PadLines.unshared(fingertips, rotations, half_openings_m, pad), pad)
 
-    first = distances.min(axis=1)
-    bearing = (distances <= first[:, None] + pad.give_m) & (distances < 2 * half_openings_m[kept])
-    total = np.stack([(normals[..., axis] * bearing).sum(axis=1) for axis in range(3)], axis=-1)
+
+def touch_pads(rays: MeshRays, lines: PadLines, pad: FingerPad) -> PadContacts:
+    """Close M pairs of fingers, given as the lines of their pads, and return what these touch first."""
+    z, middle = pad.row_offsets_m(), pad.rows // 2
+    count = lines.of_pad.shape[1]
+    in_plane = _cast(rays, lines, z[middle : middle + 1])
+    # Both fingers meet the same solid, so that one tells whether something is between the tips; and a pad
+    # of which a part starts in the solid has no place there. Most are found out by the middle row.
+    between = np.asarray(in_plane.distances_m[0, 0] < 2 * lines.half_opening_m)
+    free = ~np.logical_or(*in_plane.from_inside[:, 0])
+    fits = np.asarray(free[lines.of_pad].all(axis=0) & between[lines.of_pad[: pad.tip_columns]].any(axis=0))
+    kept = np.flatnonzero(fits)
+    needed = lines.needed_by(kept)
+    lines = lines.for_pads(kept)
+    others = _cast(rays, lines, np.delete(z, middle))
+    free = np.asarray(~others.from_inside.any(axis=(0, 1)))
+    fits[kept] = free[lines.of_pad].all(axis=0)
+    distances = np.concatenate([in_plane.distances_m[..., needed], others.distances_m], axis=1)
+    normals = np.concatenate([in_plane.normals[:, :, needed], others.normals], axis=1)
+
+    distances[distances >= 2 * lines.half_opening_m] = np.inf
+    distances = _on_pads(distances, lines)
+    first = distances.min(axis=1)  # (2, K)
+    bearing = (distances <= (first + pad.give_m)[:, None]) & np.isfinite(first)[:, None]
+    total = np.stack(
+        [
+            np.einsum("fpk,fpk->fk", _on_pads(normals[..., axis], lines), bearing.astype(np.float32))
+            for axis in range(3)
+        ],
+        axis=-1,
+    )
     length = np.linalg.norm(total, axis=-1)  # (2, K)
-    touches = fits[kept] & bearing.any(axis=1).all(axis=0) & (length > 0.0).all(axis=0)
-    touch = np.zeros(len(fingertips), dtype=np.bool_)
+    touches = fits[kept] & np.isfinite(first).all(axis=0) & (length > 0.0).all(axis=0)
+    touch = np.zeros(count, dtype=np.bool_)
     touch[kept] = touches
-    reach = np.full((len(touch), 2), np.nan, dtype=np.float32)
-    reach[touch] = (half_openings_m[kept] - first)[:, touches].T
-    mean = np.zeros((len(touch), 2, 3), dtype=np.float32)
+    reach = np.full((count, 2), np.nan, dtype=np.float32)
+    reach[touch] = (lines.half_opening_m[lines.of_pad[0]] - first)[:, touches].T
+    mean = np.zeros((count, 2, 3), dtype=np.float32)
     mean[touch] = (total / np.where(length > 0.0, length, 1.0)[..., None])[:, touches].transpose(1, 0, 2)
     return PadContacts(touch, reach, mean)
 
 
-def _cast(
-    rays: MeshRays,
-    fingertips: NDArray[np.float32],
-    rotations: NDArray[np.float32],
-    half_openings_m: NDArray[np.float32],
-    offsets: Float32Array,
-) -> RayHits:
-    """First hits (2, P, M) from the pads at -y and +y inwards, at `offsets` (P, 3) on both."""
-    outward = half_openings_m[:, None] * rotations[:, :, 1]
+def _on_pads(of_lines: Float32Array, lines: PadLines) -> Float32Array:
+    """Values (2, rows, L) of the lines as (2, rows x columns, K) of the pads."""
+    values = np.take(of_lines, lines.of_pad, axis=2)
+    return values.reshape(2, values.shape[1] * values.shape[2], values.shape[3])
+
+
+def _cast(rays: MeshRays, lines: PadLines, heights_m: Float32Array) -> RayHits:
+    """First hits (2, rows, L) from the pads at -y and +y inwards, at `heights_m` (rows,) on both."""
+    outward = lines.half_opening_m[:, None] * lines.rotations[:, :, 1]
+    offsets = np.zeros((len(heights_m), 3), dtype=np.float32)
+    offsets[:, 2] = heights_m
     return rays.first_hits(
         np.stack(
             [
-                frame_rays(fingertips - outward, rotations, offsets, (0.0, 1.0, 0.0)),
-                frame_rays(fingertips + outward, rotations, offsets, (0.0, -1.0, 0.0)),
+                frame_rays(lines.middles - outward, lines.rotations, offsets, (0.0, 1.0, 0.0)),
+                frame_rays(lines.middles + outward, lines.rotations, offsets, (0.0, -1.0, 0.0)),
             ]
         )
     )

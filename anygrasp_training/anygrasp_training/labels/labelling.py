@@ -5,10 +5,10 @@ import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
 
-from anygrasp_perception.arrays import Uint8Array, check_vector
+from anygrasp_perception.arrays import Float32Array, IntpArray, Uint8Array, check_vector
 from anygrasp_perception.grasp import DEPTHS_M
 from anygrasp_training.labels.antipodal import antipodal_friction
-from anygrasp_training.labels.contacts import close_fingers
+from anygrasp_training.labels.contacts import touch_pads
 from anygrasp_training.labels.label_config import LabelConfig
 from anygrasp_training.labels.mesh_checks import check_mesh
 from anygrasp_training.labels.mesh_rays import MeshRays
@@ -20,13 +20,13 @@ from anygrasp_training.labels.object_labels import (
     ObjectGraspLabels,
     cell_rotations,
 )
-from anygrasp_training.labels.point_cells import PointCells, reachable_cells
+from anygrasp_training.labels.point_cells import PointCells, pad_lines, reachable_cells
 from anygrasp_training.labels.self_collision import gripper_collides
 from anygrasp_training.labels.surface_points import surface_points
 
 __all__ = ["label_object", "label_points"]
 
-_CHUNK_CELLS = 8192  # bounds the memory: 18 rays a cell, about 100 bytes each with their hits
+_CHUNK_CELLS = 8192  # bounds the memory: 36 rays a cell at most, about 100 bytes each with their hits
 
 
 def label_object(
@@ -73,9 +73,7 @@ def label_points(
             pending = pending[of_friction[pending] >= COLLIDING]
             for first in range(0, len(pending), _CHUNK_CELLS):
                 some = pending[first : first + _CHUNK_CELLS]
-                friction_codes, opening_codes = _label_cells(
-                    rays, PointCells.at(point, turns, some), start, config
-                )
+                friction_codes, opening_codes = _label_cells(rays, point, turns, some, start, config)
                 # The codes are ordered: a grasp beats a collision, a collision beats nothing.
                 better = friction_codes < of_friction[some]
                 of_friction[some[better]] = friction_codes[better]
@@ -85,20 +83,26 @@ def label_points(
 
 
 def _label_cells(
-    rays: MeshRays, cells: PointCells, start_opening_m: float, config: LabelConfig
+    rays: MeshRays,
+    point: Float32Array,
+    rotations: Float32Array,
+    chosen: IntpArray,
+    start_opening_m: float,
+    config: LabelConfig,
 ) -> tuple[Uint8Array, Uint8Array]:
-    """Friction and opening codes (M,) with the fingers closing from `start_opening_m`."""
+    """Friction and opening codes (M,) of `PointCells.at` with fingers closing from `start_opening_m`."""
     widest = config.gripper.max_width_m
-    half = np.full(len(cells.depths_m), start_opening_m / 2, dtype=np.float32)
-    contacts = close_fingers(rays, cells.fingertips, cells.rotations, half, config.pad)
+    lines = pad_lines(point, rotations, chosen, start_opening_m / 2, config.pad.column_offsets_m())
+    contacts = touch_pads(rays, lines, config.pad)
+    cells = PointCells.at(point, rotations, chosen)
     friction = antipodal_friction(contacts, cells.rotations[:, :, 1])
     # Both fingers move alike, so the one that has further to go sets the opening.
     needed = 2 * np.maximum(contacts.reach_m.max(axis=1), 0.0) + 2 * config.clearance_m
     if start_opening_m >= widest:
         needed = np.minimum(needed, widest)
     holds = (friction <= config.max_friction) & (needed <= start_opening_m + 1e-6)
-    friction_codes = np.full(len(half), NO_GRASP, dtype=np.uint8)
-    opening_codes = np.zeros(len(half), dtype=np.uint8)
+    friction_codes = np.full(len(chosen), NO_GRASP, dtype=np.uint8)
+    opening_codes = np.zeros(len(chosen), dtype=np.uint8)
     friction_codes[holds] = np.rint(friction[holds] / FRICTION_STEP)
     opening_codes[holds] = np.ceil(needed[holds] / OPENING_STEP_M - 1e-3)
     held = cells[holds]

@@ -9,12 +9,12 @@ import numpy as np
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.grasp import DEPTHS_M
-from anygrasp_training.labels.contacts import closing_crossings
+from anygrasp_training.labels.contacts import PadLines, closing_crossings
 from anygrasp_training.labels.label_config import LabelConfig
 from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.labels.self_collision import axis_blocked
 
-__all__ = ["PointCells", "reachable_cells"]
+__all__ = ["PointCells", "pad_lines", "reachable_cells"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,33 @@ class PointCells:
         return self.centers + self.depths_m[:, None] * self.rotations[:, :, 0]
 
 
+def pad_lines(
+    point: Float32Array,
+    rotations: Float32Array,
+    cells: IntpArray,
+    half_opening_m: float,
+    column_offsets_m: Float32Array,
+) -> PadLines:
+    """Return the lines of `PointCells.at` at these columns; depths of one orientation share some."""
+    turn, depth = np.divmod(cells, len(DEPTHS_M))
+    x = np.asarray(DEPTHS_M, dtype=np.float32)[:, None] + column_offsets_m
+    places, place = np.unique(np.round(x, 6), return_inverse=True)
+    # Cells come sorted by orientation: only the stretch of orientations that they span is numbered.
+    first = int(turn[0]) if len(turn) else 0
+    turn = turn - first
+    line = turn * len(places) + place.reshape(x.shape)[depth].T  # (columns, M)
+    needed = np.zeros(int(turn.max(initial=-1) + 1) * len(places), dtype=np.bool_)
+    needed[line] = True
+    turn, place = np.divmod(np.flatnonzero(needed), len(places))
+    R = rotations.reshape(-1, 3, 3)[first + turn]
+    return PadLines(
+        np.asarray(point + places[place, None] * R[:, :, 0], dtype=np.float32),
+        R,
+        np.full(len(R), half_opening_m, dtype=np.float32),
+        (np.cumsum(needed) - 1)[line],
+    )
+
+
 def reachable_cells(
     rays: MeshRays, point: Float32Array, rotations: Float32Array, config: LabelConfig
 ) -> tuple[IntpArray, IntpArray]:
@@ -53,9 +80,8 @@ def reachable_cells(
     blocked = axis_blocked(rays, centers, approaches, np.tile(depth, count), config.gripper)
     free = np.broadcast_to(~blocked.reshape(count, 1, len(depth)), (count, turns, len(depth)))
     cells = np.flatnonzero(free)
-    at = PointCells.at(point, rotations, cells)
-    crossings = closing_crossings(
-        rays, at.fingertips, at.rotations, config.gripper.max_width_m / 2, config.pad
-    )
+    tip = config.pad.column_offsets_m()[: config.pad.tip_columns]
+    lines = pad_lines(point, rotations, cells, config.gripper.max_width_m / 2, tip)
+    crossings = closing_crossings(rays, lines)
     from_wide_open = (crossings > 0).any(axis=0) & (crossings % 2 == 0).all(axis=0)
     return cells[from_wide_open], cells[(crossings > 2).any(axis=0)]
