@@ -30,7 +30,7 @@ class LabelConfig:
     pad: FingerPad = field(default_factory=FingerPad)
     # Openings from which the fingers start, tried in turn until a grasp works: with the widest alone no
     # finger would find its way into a ring or behind a handle. A convex object needs only the widest.
-    start_openings_m: tuple[float, ...] = (0.04,)
+    start_openings_m: tuple[float, ...] = (0.04, 0.07)
 
     def __post_init__(self) -> None:
         if self.max_points < 1 or not self.min_spacing_m >= 0.0:
