@@ -166,6 +166,11 @@ def test_positive_cells_clear_the_object_and_have_an_opening():
     assert not inside.all(axis=-1).any()
 
 
+def test_fingers_start_no_wider_than_they_open():
+    narrow = GripperGeometry(max_width_m=0.05, base_width_m=0.1)
+    assert dataclasses.replace(CONFIG, gripper=narrow, start_openings_m=(0.04, 0.07)).starts_m == (0.04, 0.05)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -175,8 +180,8 @@ def test_positive_cells_clear_the_object_and_have_an_opening():
         ({"max_friction": 3.0}, r"max_friction must be in \(0, 2.53\], got 3.0"),
         ({"clearance_m": -0.001}, "clearance_m must be >= 0, got -0.001"),
         ({"gripper": GripperGeometry(max_width_m=0.2, base_width_m=0.3)}, "0.2 is above what is stored"),
-        ({"start_openings_m": (0.06, 0.03)}, r"must rise within \(0, 0.1\), got \(0.06, 0.03\)"),
-        ({"start_openings_m": (0.1,)}, "must rise within"),
+        ({"start_openings_m": (0.06, 0.03)}, r"must rise from 0, got \(0.06, 0.03\)"),
+        ({"start_openings_m": (0.0,)}, "must rise from 0"),
     ],
 )
 def test_a_config_out_of_range_is_refused(changes, message):

@@ -29,7 +29,8 @@ class LabelConfig:
     gripper: GripperGeometry = LABEL_GRIPPER
     pad: FingerPad = field(default_factory=FingerPad)
     # Openings from which the fingers start, tried in turn until a grasp works: with the widest alone no
-    # finger would find its way into a ring or behind a handle. A convex object needs only the widest.
+    # finger would find its way into a ring or behind a handle. A convex object needs only the widest. What
+    # the gripper does not open to is left out.
     start_openings_m: tuple[float, ...] = (0.04, 0.07)
 
     def __post_init__(self) -> None:
@@ -49,8 +50,11 @@ class LabelConfig:
             raise ValueError(
                 f"LabelConfig.gripper.max_width_m {widest} is above what is stored, {MAX_OPENING_M}"
             )
-        ascending = (0.0, *self.start_openings_m, widest)
-        if any(a >= b for a, b in itertools.pairwise(ascending)):
-            raise ValueError(
-                f"LabelConfig.start_openings_m must rise within (0, {widest}), got {self.start_openings_m}"
-            )
+        if any(a >= b for a, b in itertools.pairwise((0.0, *self.start_openings_m))):
+            raise ValueError(f"LabelConfig.start_openings_m must rise from 0, got {self.start_openings_m}")
+
+    @property
+    def starts_m(self) -> tuple[float, ...]:
+        """All openings from which the fingers start, the widest last."""
+        widest = self.gripper.max_width_m
+        return (*(start for start in self.start_openings_m if start < widest), widest)

@@ -68,7 +68,7 @@ def label_points(
     ):
         from_wide, gapped = reachable_cells(rays, point, turns, config)
         widest = config.gripper.max_width_m
-        for start in (*config.start_openings_m, widest):
+        for start in config.starts_m:
             pending = from_wide if start == widest else gapped
             pending = pending[of_friction[pending] >= COLLIDING]
             for first in range(0, len(pending), _CHUNK_CELLS):
