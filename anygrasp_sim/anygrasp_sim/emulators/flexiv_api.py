@@ -101,6 +101,8 @@ class ApiSpec:
                 return isinstance(value, Integral) and not isinstance(value, bool)
             case "bool":
                 return isinstance(value, bool | np.bool_)
+            case "object":
+                return True
             case "str":
                 return isinstance(value, str)
         return type(value).__name__ == name  # an enum or class of the module, or datetime

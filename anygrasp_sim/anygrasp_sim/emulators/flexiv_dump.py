@@ -19,11 +19,11 @@ _FOREIGN = {
     r"flexiv::rdk::": "",
     r"FixedSize\((\d+)\)": r"\1",
     r"std::chrono::time_point<.*>": "datetime",
+    r"numpy\.ndarray\[numpy\.float64\[[^]]*\]\]": "object",
+    r"Eigen::Transform<[^>]*>": "object",
+    r"array\(\[.*?\]\)": "...",
     r"\blist\[": "_list[",  # several classes have a method `list`
 }
-
-# Reads arrays of numpy and Eigen, none of which the drivers use.
-_LEFT_OUT = frozenset({"Model"})
 
 
 def stub_lines(module: object) -> Iterator[str]:
@@ -35,7 +35,7 @@ def stub_lines(module: object) -> Iterator[str]:
     yield "from enum import Enum"
     yield "from typing import Annotated, Union, overload"
     for name, value in sorted(vars(module).items()):
-        if isinstance(value, type) and name not in _LEFT_OUT:
+        if isinstance(value, type):
             yield from _class_lines(name, value)
 
 
