@@ -75,6 +75,10 @@ class Arm(Protocol):
         """T_base_tcp (4, 4) at the joint angles rad."""
         ...
 
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """T_base_tcp (N, 4, 4) at angles (N, joints) rad by published figures: quick, off by millimetres."""
+        ...
+
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
         """Joint angles rad that put the TCP at the pose, those nearest to the present ones.
 

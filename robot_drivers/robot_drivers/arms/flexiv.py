@@ -91,6 +91,10 @@ class FlexivArm:
         self._connected()
         return rizon4_flange_pose(q_rad) @ self.config.T_flange_tcp
 
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """See Arm."""
+        return np.array([rizon4_flange_pose(q) @ self.config.T_flange_tcp for q in q_rad])
+
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
         """See Arm; the robot's model works it out, near the present joints."""
         pose = flexiv_pose(check_transform(T_base_tcp, "T_base_tcp"))

@@ -84,6 +84,10 @@ class KinematicArm:
         self._check_connected()
         return self._kinematics.forward(q_rad) @ self._T_tool0_tcp
 
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """See Arm."""
+        return np.array([self._kinematics.forward(q) @ self._T_tool0_tcp for q in q_rad])
+
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
         """See Arm."""
         self._check_connected()

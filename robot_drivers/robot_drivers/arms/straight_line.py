@@ -31,9 +31,15 @@ class StraightLine:
 
     def at(self, done: float) -> Float64Array:
         """Pose (4, 4) at a share of the way, 0 to 1."""
-        T = np.eye(4)
-        T[:3, :3] = Rotation.from_rotvec(done * self.turn_rad).as_matrix() @ self._T_start[:3, :3]
-        T[:3, 3] = self._T_start[:3, 3] + done * self.way_m
+        T: Float64Array = self.poses(np.array([done]))[0]
+        return T
+
+    def poses(self, done: Float64Array) -> Float64Array:
+        """Poses (N, 4, 4) at shares (N,) of the way."""
+        T = np.zeros((len(done), 4, 4))
+        T[:, :3, :3] = Rotation.from_rotvec(done[:, None] * self.turn_rad).as_matrix() @ self._T_start[:3, :3]
+        T[:, :3, 3] = self._T_start[:3, 3] + done[:, None] * self.way_m
+        T[:, 3, 3] = 1.0
         return T
 
     def highest_tilt_rad(self) -> float:

@@ -17,6 +17,7 @@ from anygrasp_perception.arrays import Float64Array
 from anygrasp_perception.se3 import check_transform
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.ur_config import UrArmConfig
+from robot_drivers.arms.ur_kinematics import ur_flange_poses
 from robot_drivers.arms.ur_pose import transform_from_ur_pose, ur_pose_from_transform
 from robot_drivers.arms.ur_session import UrSession
 from robot_drivers.arms.ur_snapshot import UrSnapshot
@@ -85,6 +86,10 @@ class UrArm:
             return session.forward(_six_joints(q_rad))
 
         return transform_from_ur_pose(self._ask(forward))
+
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """See Arm."""
+        return ur_flange_poses(self.config.model, q_rad) @ self.config.T_tool0_tcp
 
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
         """See Arm; the controller works it out, with the calibration of its arm."""

@@ -66,6 +66,12 @@ class FlexivGripper:
         self._target_m: float | None = None
         self._stop_requested = threading.Event()
 
+    @property
+    def force_range_n(self) -> tuple[float, float]:
+        """See Gripper; known once it is active."""
+        limits = self._active_limits()
+        return (limits.min_force, limits.max_force)
+
     def connect(self) -> None:
         """See Gripper; the arm has to be connected."""
         if self._gripper is not None:
@@ -97,10 +103,7 @@ class FlexivGripper:
             raise ValueError(f"width is {width_m} m; this gripper takes 0 to {config.open_width_m} m")
         if not (0.0 <= speed <= 1.0 and 0.0 <= force <= 1.0):
             raise ValueError(f"speed {speed} and force {force} must be 0 to 1")
-        self._connected()
-        limits = self._limits
-        if limits is None:
-            raise GripperError("the gripper is not active: call activate first")
+        limits = self._active_limits()
         speed_m_s = limits.min_vel + speed * (limits.max_vel - limits.min_vel)
         force_n = limits.min_force + force * (limits.max_force - limits.min_force)
         self._stop_requested.clear()
@@ -141,6 +144,12 @@ class FlexivGripper:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _active_limits(self) -> Any:
+        self._connected()
+        if self._limits is None:
+            raise GripperError("the gripper is not active: call activate first")
+        return self._limits
 
     def _connected(self) -> Any:
         if self._gripper is None:
