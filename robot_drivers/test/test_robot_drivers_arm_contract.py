@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +48,14 @@ class Setup:
         return self.emulator.ask("time_s") if self.emulator is not None else time.monotonic()
 
 
-@pytest.fixture(scope="module", params=["ur_rtde", "kinematic"])
+@pytest.fixture(scope="module", params=["ur_rtde", "urscript", "kinematic"])
 def setup(request) -> Iterator[Setup]:
     if request.param == "kinematic":
         with KinematicArm(UrKinematics("ur5e"), HOME, CONFIG.T_tool0_tcp) as arm:
             yield Setup(arm, None)
     else:
-        with UrControllerProcess("ur5e", HOST) as emulator, UrArm(CONFIG) as arm:
+        config = replace(CONFIG, transport="urscript" if request.param == "urscript" else "rtde")
+        with UrControllerProcess("ur5e", HOST) as emulator, UrArm(config) as arm:
             yield Setup(arm, emulator)
 
 
@@ -109,6 +110,7 @@ def test_joints_and_tool_pose_agree(arm):
     T = UrKinematics("ur5e").forward(HOME) @ CONFIG.T_tool0_tcp
     np.testing.assert_allclose(arm.tcp_pose(), T, atol=1e-6)
     np.testing.assert_allclose(arm.forward_kinematics(HOME), T, atol=1e-6)
+    np.testing.assert_allclose(arm.nominal_poses(np.array([HOME, HOME]))[1], T, atol=1e-6)
 
 
 def test_a_joint_move_ends_at_its_joints(arm):

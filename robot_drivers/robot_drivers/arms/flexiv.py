@@ -180,6 +180,8 @@ class FlexivArm:
     def stop(self) -> None:
         """See Arm."""
         self._stop_requested.set()
+        if self._servoing:  # nobody may call again
+            threading.Thread(target=self._halt_servo, name="halt servo", daemon=True).start()
 
     def clear_stop(self) -> None:
         """See Arm."""
@@ -272,6 +274,12 @@ class FlexivArm:
             previous = now
         self._halt(session)
         raise ArmStopped("stopped by request: call clear_stop() before the next move")
+
+    def _halt_servo(self) -> None:
+        try:
+            self.end_servo()
+        except ArmError as error:
+            _LOG.error("the Rizon did not take the stop: %s", error)
 
     def _halt(self, session: FlexivSession) -> None:
         try:
