@@ -99,6 +99,7 @@ class SafeArm:
                 line = self._check.line(before.T_base_tcp, T)
                 after = before.moved(T, line, duration_s, now_s)
                 self._check_step(before, after, duration_s)
+            self._servo = None  # what the arm refuses ends the servo
             self._arm.servo(T, duration_s=duration_s)
             self._servo = after
 
@@ -155,6 +156,7 @@ class SafeArm:
     def clear_stop(self) -> None:
         """See Arm."""
         self._arm.clear_stop()
+        self._servo = None
 
     def __enter__(self) -> SafeArm:
         self._arm.__enter__()

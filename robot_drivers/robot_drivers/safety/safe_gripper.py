@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last step before any gripper: no wider and no harder than the limits."""
+"""The last step before any gripper: no harder than the limits, and only numbers."""
 
 from __future__ import annotations
 
-import logging
+import math
 from types import TracebackType
 
 from robot_drivers.grippers.gripper import Gripper, GripperState
@@ -11,11 +11,9 @@ from robot_drivers.safety.limits import SafetyLimits
 
 __all__ = ["SafeGripper"]
 
-_LOG = logging.getLogger(__name__)
-
 
 class SafeGripper:
-    """A `Gripper` whose force is cut down to the limit; a width beyond it is refused.
+    """A `Gripper` whose force is cut down to the limit.
 
     Raises:
         ValueError: from `move`, width, speed or force out of range; nothing has moved.
@@ -32,10 +30,8 @@ class SafeGripper:
 
     def move(self, width_m: float, *, speed: float, force: float) -> GripperState:
         """See Gripper."""
-        if not 0.0 <= width_m <= self._limits.max_width_m:
-            raise ValueError(
-                f"width is {width_m} m; the safety limits allow 0 to {self._limits.max_width_m} m"
-            )
+        if not 0.0 <= width_m < math.inf:
+            raise ValueError(f"width is {width_m} m; it must be a number of metres, 0 or more")
         if not (0.0 <= speed <= 1.0 and 0.0 <= force <= 1.0):
             raise ValueError(f"speed {speed} and force {force} must be 0 to 1")
         return self._gripper.move(width_m, speed=speed, force=min(force, self._highest_force()))
