@@ -38,7 +38,7 @@ class Bench:
             "gripper.robot_ip": HOST,
             "retry_s": 0.2,
             "arm.data_timeout_s": 1.0,
-            "gripper.answer_timeout_s": 0.5,
+            "gripper.answer_timeout_s": 2.0,
             "detection.answer_timeout_s": 0.3,
         }
         overrides = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
