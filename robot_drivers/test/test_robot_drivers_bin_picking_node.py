@@ -39,6 +39,7 @@ class Bench:
             "retry_s": 0.2,
             "arm.data_timeout_s": 1.0,
             "gripper.answer_timeout_s": 2.0,
+            "watchdog.controller_s": 30.0,  # a busy machine is no fault
             "detection.answer_timeout_s": 0.3,
         }
         overrides = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
@@ -212,10 +213,13 @@ def test_a_connection_that_hangs_trips_the_watchdog(bench, lives_on):
     goal = bench.start()
     wait_until(lambda: bench.speed() > 0.1)
     worker = bench.picking._robot._session._client._process.pid
+    limits_s = bench.picking._safety._watchdog._limits_s
     os.kill(worker, signal.SIGSTOP)
     try:
+        limits_s["controller"] = 1.0
         wait_until(lambda: bench.picking._picker.stop_reason is PickError.EMERGENCY_STOP)
     finally:
+        limits_s["controller"] = 30.0
         os.kill(worker, signal.SIGCONT)
     result = wait(goal.get_result_async()).result
     assert result.error_code == "EMERGENCY_STOP"

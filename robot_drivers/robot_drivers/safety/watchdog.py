@@ -27,7 +27,7 @@ class WatchdogConfig:
 
     perception_s: float = 10.0  # images; once there has been one
     heartbeat_s: float = 0.0  # the topic `heartbeat`, e.g. of a supervising program; from the start of a goal
-    controller_s: float = 3.0  # states of the robot; once there has been one
+    controller_s: float = 5.0  # states of the robot; once there has been one
 
     def __post_init__(self) -> None:
         for name in ("perception_s", "heartbeat_s", "controller_s"):
