@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
 import numpy as np
 import pytest
 import trimesh
@@ -194,15 +196,33 @@ def test_what_the_tips_have_passed_by_is_not_held():
     assert close(plate, tip, DOWN, pad=FingerPad(columns_m=PAD.columns_m, tip_m=0.025))[0].touch.all()
 
 
-def test_a_cube_across_its_edges_needs_the_slope_of_its_faces():
+def test_a_cube_across_its_edges_is_held_by_flat_pads_and_needs_the_slope_of_its_faces_without():
     """Turned by 45 deg about the approach, the faces lean by 45 deg from the edges on, 1 mm off the middle
     row so that it meets one face; the outer rows are farther behind than what gives."""
     spin = Rotation.from_rotvec((0, 0, np.pi / 4)).as_matrix()
     cube = trimesh.creation.box((0.04, 0.04, 0.04))
     cube.apply_transform(np.block([[spin, np.array([[0.001], [0.0], [0.0]])], [np.zeros(3), 1]]))
-    contacts, friction = close(cube, (0, 0, -0.01), DOWN)
+    contacts, friction = close(cube, (0, 0, -0.01), DOWN, pad=dataclasses.replace(PAD, flat=False))
     np.testing.assert_allclose(contacts.reach_m, [[0.02 * np.sqrt(2) - 0.001] * 2], atol=1e-6)
     np.testing.assert_allclose(friction, 1.0, rtol=1e-4)
+    contacts, friction = close(cube, (0, 0, -0.01), DOWN)
+    np.testing.assert_allclose(contacts.reach_m, [[0.02 * np.sqrt(2) - 0.001] * 2], atol=1e-6)
+    np.testing.assert_allclose(friction, 0.0, atol=1e-4)
+
+
+def test_a_slope_that_meets_the_rim_of_a_flat_pad_needs_its_friction():
+    """A ball 12 mm off the closing plane: the rows end 6.7 mm from it, where the ball still rises."""
+    ball = trimesh.creation.icosphere(subdivisions=5, radius=0.03)
+    pad = FingerPad()
+    tip = (0.0, 0.012, 0.0045)  # the middle column is in the ball's middle plane
+    rotation = np.array(
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    )  # approach z, closing x, height y
+    _, friction = close(ball, tip, rotation, pad=pad)
+    nearest_row = 0.012 - OUTER_ROW_M
+    assert np.tan(np.arcsin(nearest_row / 0.03)) * 0.9 < friction[0] < np.tan(np.arcsin(0.012 / 0.03)) * 1.1
+    _, friction = close(ball, (0.0, 0.002, 0.0045), rotation, pad=pad)  # now the middle row is the highest
+    assert friction[0] < 0.01
 
 
 def test_a_shallow_ridge_lies_on_the_pad_with_both_its_sides():
@@ -212,6 +232,8 @@ def test_a_shallow_ridge_lies_on_the_pad_with_both_its_sides():
     section.append((-0.03, section[2][1]))
     ridge = trimesh.convex.convex_hull(np.array([(x, y, z) for x, y in section for z in (-0.05, 0.05)]))
     _, friction = close(ridge, (0.001, 0, 0.0), DOWN)
+    np.testing.assert_allclose(friction, 0.0, atol=1e-4)  # it lies on its edge
+    _, friction = close(ridge, (0.001, 0, 0.0), DOWN, pad=dataclasses.replace(PAD, flat=False))
     np.testing.assert_allclose(friction, np.sin(a) / 3 / np.cos(a), rtol=1e-3)
 
 

@@ -14,6 +14,8 @@ from anygrasp_training.labels.mesh_rays import MeshRays, RayHits, frame_rays
 
 __all__ = ["FingerPad", "PadContacts", "PadLines", "close_fingers", "closing_crossings", "touch_pads"]
 
+_FLAT_M = 2e-5  # rises less than that are a flat face, met on all of the pad
+
 
 @dataclass(frozen=True)
 class FingerPad:
@@ -32,6 +34,9 @@ class FingerPad:
     # the far ends of the pads let go too often (66 % of 113 grasps held in physics that needed under 0.4).
     tip_m: float = 0.010
     give_m: float = 0.003  # what lies this much behind the first touch still bears on the pad
+    # A flat pad meets what bulges, or has an edge, between its rims at the highest place, and there pushes
+    # along its own normal. Without it the surface's mean normal counts wherever the touch is, as in GraspNet.
+    flat: bool = True
 
     def __post_init__(self) -> None:
         for name in ("height_m", "tip_m", "give_m"):
@@ -173,6 +178,8 @@ def touch_pads(rays: MeshRays, lines: PadLines, pad: FingerPad) -> PadContacts:
         ],
         axis=-1,
     )
+    if pad.flat:
+        _push_along_pads(total, distances, lines, pad)
     length = np.linalg.norm(total, axis=-1)  # (2, K)
     touches = fits[kept] & np.isfinite(first).all(axis=0) & (length > 0.0).all(axis=0)
     touch = np.zeros(count, dtype=np.bool_)
@@ -182,6 +189,22 @@ def touch_pads(rays: MeshRays, lines: PadLines, pad: FingerPad) -> PadContacts:
     mean = np.zeros((count, 2, 3), dtype=np.float32)
     mean[touch] = (total / np.where(length > 0.0, length, 1.0)[..., None])[:, touches].transpose(1, 0, 2)
     return PadContacts(touch, reach, mean)
+
+
+def _push_along_pads(normals: Float32Array, distances: Float32Array, lines: PadLines, pad: FingerPad) -> None:
+    """Take from normals (2, K, 3), in place, what they lean along each side of the pad between whose rims the
+    object is highest; `distances` (2, rows x columns, K)."""
+    by_ray = distances.reshape(2, pad.rows, len(pad.columns_m), -1)
+    upward = np.argsort(
+        [pad.rows // 2, *np.delete(np.arange(pad.rows), pad.rows // 2)]
+    )  # the middle came first
+    rotations = lines.rotations[lines.of_pad[0]]
+    for axis, profile in ((0, by_ray.min(axis=1)), (2, by_ray.min(axis=2)[:, upward])):
+        rim = np.minimum(profile[:, 0], profile[:, -1])  # (2, K)
+        inside = profile.min(axis=1) < rim - _FLAT_M
+        side = rotations[:, :, axis]
+        lean = np.einsum("fki,ki->fk", normals, side) * inside
+        normals -= lean[..., None] * side
 
 
 def _on_pads(of_lines: Float32Array, lines: PadLines) -> Float32Array:
