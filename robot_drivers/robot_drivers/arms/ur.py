@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -18,8 +17,9 @@ from anygrasp_perception.se3 import check_transform
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_pose import transform_from_ur_pose, ur_pose_from_transform
-from robot_drivers.arms.ur_session import UrSession
+from robot_drivers.arms.ur_session import UrLink, UrSession
 from robot_drivers.arms.ur_snapshot import UrSnapshot
+from robot_drivers.clock import Clock, WallClock
 
 __all__ = ["UrArm", "UrArmConfig"]
 
@@ -43,18 +43,29 @@ class UrArm:
     Moves run asynchronously on the controller while the calling thread watches them, so `stop` takes effect
     within a few controller periods. When the connection breaks during a move, a stop program goes out over
     another port; where that is gone too, the controller's watchdog halts the arm.
+
+    Args:
+        open_link: connects to the controller; over the network by default.
+        clock: what moves are watched by.
     """
 
-    def __init__(self, config: UrArmConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: UrArmConfig | None = None,
+        open_link: Callable[[UrArmConfig], UrLink] = UrSession,
+        clock: Clock | None = None,
+    ) -> None:
         self.config = config or UrArmConfig()
-        self._session: UrSession | None = None
+        self._open_link = open_link
+        self._clock = clock or WallClock()
+        self._session: UrLink | None = None
         self._stop_requested = threading.Event()
         self._one_move = threading.Lock()
 
     def connect(self) -> None:
         """See Arm; also sets TCP and payload. Raises ArmStopped while the robot's safety holds it."""
         if self._session is None:
-            self._session = UrSession(self.config)
+            self._session = self._open_link(self.config)
 
     def close(self) -> None:
         """See Arm."""
@@ -65,22 +76,22 @@ class UrArm:
     def state(self) -> ArmState:
         """See Arm."""
         try:
-            return self._ask(UrSession.snapshot).state
+            return self._ask(lambda session: session.snapshot()).state
         except ArmError:
             return ArmState.DISCONNECTED
 
     def joint_positions(self) -> Float64Array:
         """See Arm."""
-        return np.array(self._ask(UrSession.snapshot).q_rad)
+        return np.array(self._ask(lambda session: session.snapshot()).q_rad)
 
     def tcp_pose(self) -> Float64Array:
         """See Arm."""
-        return transform_from_ur_pose(self._ask(UrSession.snapshot).tcp_pose)
+        return transform_from_ur_pose(self._ask(lambda session: session.snapshot()).tcp_pose)
 
     def forward_kinematics(self, q_rad: Float64Array) -> Float64Array:
         """See Arm; the controller works it out, with the calibration of its arm."""
 
-        def forward(session: UrSession) -> Sequence[float]:
+        def forward(session: UrLink) -> Sequence[float]:
             session.prepare()
             return session.forward(_six_joints(q_rad))
 
@@ -131,7 +142,7 @@ class UrArm:
     def clear_stop(self) -> None:
         """See Arm."""
         if self._session is not None:
-            self._ask(UrSession.prepare)
+            self._ask(lambda session: session.prepare())
         self._stop_requested.clear()
 
     def unlock_protective_stop(self) -> None:
@@ -140,7 +151,7 @@ class UrArm:
         Raises:
             ArmStopped: the robot is not unlocked, e.g. within the first five seconds.
         """
-        self._ask(UrSession.unlock)
+        self._ask(lambda session: session.unlock())
 
     def __enter__(self) -> UrArm:
         self.connect()
@@ -151,7 +162,7 @@ class UrArm:
     ) -> None:
         self.close()
 
-    def _ask(self, request: Callable[[UrSession], _Answer]) -> _Answer:
+    def _ask(self, request: Callable[[UrLink], _Answer]) -> _Answer:
         session = self._session
         if session is None:
             raise ArmLost(f"not connected to the UR at {self.config.robot_ip}: call connect first")
@@ -177,13 +188,13 @@ class UrArm:
         """Begin a move and watch it until it has ended."""
         if self._stop_requested.is_set():
             raise ArmStopped("a stop was requested: call clear_stop() before the next move")
-        before = self._ask(UrSession.prepare)
+        before = self._ask(lambda session: session.prepare())
         if not self._ask(lambda session: session.begin(method, target, speed, acceleration)):
-            self._ask(UrSession.prepare)  # says why
+            self._ask(lambda session: session.prepare())  # says why
             raise ArmError(f"the UR did not begin {method}: try again")
-        stood_s, q_rad = time.monotonic(), before.q_rad
-        while not self._stop_requested.wait(_POLL_S):
-            now = self._ask(UrSession.snapshot)
+        stood_s, q_rad = self._clock.now_s(), before.q_rad
+        while not self._clock.wait(self._stop_requested, _POLL_S):
+            now = self._ask(lambda session: session.snapshot())
             if now.state is not ArmState.RUNNING:
                 self._end_program()
                 raise ArmStopped(now.explain())
@@ -195,31 +206,31 @@ class UrArm:
             if now.operation_id != before.operation_id and not now.operation_running:
                 return
             if np.abs(np.subtract(now.q_rad, q_rad)).max() > _STANDING_RAD:
-                stood_s, q_rad = time.monotonic(), now.q_rad
-            elif time.monotonic() - stood_s > self.config.stall_timeout_s:
+                stood_s, q_rad = self._clock.now_s(), now.q_rad
+            elif self._clock.now_s() - stood_s > self.config.stall_timeout_s:
                 self._end_program()
                 raise ArmStopped(
                     f"the move stood still for {self.config.stall_timeout_s:.1f} s: is the program paused, "
                     "or the speed slider at 0?"
                 )
-        self._ask(UrSession.brake)
+        self._ask(lambda session: session.brake())
         raise ArmStopped("stopped by request: call clear_stop() before the next move")
 
     def _end_program(self) -> None:
         """Nothing may go on by itself when a stop is released; the stop is what the caller hears of."""
         try:
-            self._ask(UrSession.end_program)
+            self._ask(lambda session: session.end_program())
         except ArmError as error:
             _LOG.error("could not end the control program: %s", error)
 
     def _rest(self) -> UrSnapshot:
         """State once the measured joints rest, at the latest after a moment."""
-        deadline_s = time.monotonic() + _REST_TIMEOUT_S
+        deadline_s = self._clock.now_s() + _REST_TIMEOUT_S
         while True:
-            snapshot = self._ask(UrSession.snapshot)
-            if np.abs(snapshot.qd_rad_s).max() < _REST_RAD_S or time.monotonic() > deadline_s:
+            snapshot = self._ask(lambda session: session.snapshot())
+            if np.abs(snapshot.qd_rad_s).max() < _REST_RAD_S or self._clock.now_s() > deadline_s:
                 return snapshot
-            self._stop_requested.wait(_POLL_S)
+            self._clock.wait(self._stop_requested, _POLL_S)
 
 
 def _six_joints(q_rad: Float64Array) -> list[float]:

@@ -16,7 +16,7 @@ import dashboard_client
 import rtde_control
 import rtde_receive
 
-from robot_drivers.arms.ur_snapshot import UrSnapshot
+from robot_drivers.arms.ur_snapshot import UrSnapshot, braking_rad_s2
 
 __all__ = ["UrClientWorker", "main"]
 
@@ -24,10 +24,6 @@ _VARIABLES = ["timestamp", "actual_q", "actual_qd", "actual_TCP_pose", "robot_mo
 
 # How often the controller's watchdog hears that its client lives.
 _KICK_PERIOD_S = 0.1
-
-# A stop takes this long from whatever joint speed, within what a UR takes without a protective stop.
-_STOP_S = 0.04
-_MIN_STOP_RAD_S2, _MAX_STOP_RAD_S2 = 5.0, 40.0
 
 _HALT_TIMEOUT_S = 2
 
@@ -92,8 +88,7 @@ class UrClientWorker:
 
     def _brake(self) -> None:
         """Bring the joints to rest; returns when they are."""
-        speed_rad_s = max(abs(speed) for speed in self._receive.getActualQd())
-        self._control.stopJ(min(_MAX_STOP_RAD_S2, max(_MIN_STOP_RAD_S2, speed_rad_s / _STOP_S)))
+        self._control.stopJ(braking_rad_s2(self._receive.getActualQd()))
 
     def _upload(self) -> bool:
         """Start the control program anew; the old one ended with a stop."""

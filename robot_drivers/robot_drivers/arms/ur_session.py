@@ -9,17 +9,18 @@ import re
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
+from robot_drivers.arms.ur_checks import check_joints, check_running
 from robot_drivers.arms.ur_client import UrClient
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_pose import ur_pose_from_transform
 from robot_drivers.arms.ur_snapshot import UrSnapshot
 
-__all__ = ["UrSession"]
+__all__ = ["UrLink", "UrSession"]
 
 # Accepts URScript from anyone at any time; a new program ends the running one.
 _SECONDARY_PORT = 30002
@@ -31,6 +32,30 @@ _POLL_S = 0.01
 
 # PolyScope major versions: 3 on a UR5 (CB3), 5 and later on a UR5e.
 _FIRST_E_SERIES = 5
+
+
+class UrLink(Protocol):
+    """What `UrArm` needs of a connected controller; `UrSession` says what each method does and raises."""
+
+    def close(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+    def snapshot(self) -> UrSnapshot: ...
+
+    def prepare(self) -> UrSnapshot: ...
+
+    def forward(self, q_rad: Sequence[float]) -> Sequence[float]: ...
+
+    def inverse(self, pose: Sequence[float]) -> list[float]: ...
+
+    def begin(self, method: str, target: Sequence[float], speed: float, acceleration: float) -> bool: ...
+
+    def brake(self) -> None: ...
+
+    def end_program(self) -> None: ...
+
+    def unlock(self) -> None: ...
 
 
 class UrSession:
@@ -49,7 +74,7 @@ class UrSession:
         self._tcp = ur_pose_from_transform(config.T_tool0_tcp)
         try:
             self._open_receive()
-            _check_running(self.snapshot())
+            check_running(self.snapshot())
             self._check_model()
             self._client.open_control(config.watchdog_hz)
             self._set_tool()
@@ -92,7 +117,7 @@ class UrSession:
             ArmError: no power, brakes on, or the program does not start.
         """
         snapshot = self.snapshot()
-        _check_running(snapshot)
+        check_running(snapshot)
         if not snapshot.program_running:
             if not self._client.upload():
                 raise ArmError("the UR does not start the control program: switch it to remote control")
@@ -117,19 +142,7 @@ class UrSession:
         if not self._compute("getInverseKinematicsHasSolution", list(pose)):
             raise UnreachablePose(f"{where} is out of the arm's reach: choose another pose")
         q_rad = np.array(self._compute("getInverseKinematics", list(pose)))
-        joint, limit_rad = int(np.argmax(np.abs(q_rad))), self._config.joint_limit_rad
-        if abs(q_rad[joint]) > limit_rad:
-            raise UnreachablePose(
-                f"{where} needs joint {joint + 1} at {q_rad[joint]:.2f} rad (limit {limit_rad:.2f}): "
-                "choose another"
-            )
-        turn_rad, limit_rad = q_rad - q_now, self._config.max_joint_change_rad
-        joint = int(np.argmax(np.abs(turn_rad)))
-        if abs(turn_rad[joint]) > limit_rad:
-            raise UnreachablePose(
-                f"{where} needs joint {joint + 1} to turn by {turn_rad[joint]:.2f} rad "
-                f"(limit {limit_rad:.2f}): choose another"
-            )
+        check_joints(q_rad, q_now, where, self._config)
         return [float(angle) for angle in q_rad]
 
     def begin(self, method: str, target: Sequence[float], speed: float, acceleration: float) -> bool:
@@ -159,7 +172,7 @@ class UrSession:
         deadline_s = time.monotonic() + _UNLOCK_TIMEOUT_S
         while self.snapshot().state is ArmState.PROTECTIVE_STOP and time.monotonic() < deadline_s:
             time.sleep(_POLL_S)
-        _check_running(self.snapshot())
+        check_running(self.snapshot())
 
     def _open_receive(self) -> None:
         try:
@@ -175,7 +188,7 @@ class UrSession:
     def _compute(self, method: str, *arguments: Any) -> Any:
         answer = self._client.control(method, *arguments)
         if answer == []:  # what ur_rtde returns when the program ended meanwhile
-            _check_running(self.snapshot())
+            check_running(self.snapshot())
             raise ArmError(f"the UR did not compute {method}: its control program ended")
         return answer
 
@@ -198,11 +211,3 @@ class UrSession:
                 f"the robot at {self._config.robot_ip} is a {model} (PolyScope {version}), but model is "
                 f"{self._config.model}: correct model or robot_ip"
             )
-
-
-def _check_running(snapshot: UrSnapshot) -> None:
-    if snapshot.state is ArmState.RUNNING:
-        return
-    if snapshot.state is ArmState.NOT_READY:
-        raise ArmError(snapshot.explain())
-    raise ArmStopped(snapshot.explain())

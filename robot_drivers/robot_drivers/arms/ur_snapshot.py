@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from robot_drivers.arms.arm import ArmState
 
-__all__ = ["UrSnapshot"]
+__all__ = ["UrSnapshot", "braking_rad_s2"]
 
 # RTDE guide: robot_mode and the safety_mode values that stop the arm.
 _ROBOT_MODES = {
@@ -41,6 +42,10 @@ _ADVICE = {
     ),
 }
 
+# A stop takes this long from whatever joint speed, within what a UR takes without a protective stop.
+_STOP_S = 0.04
+_MIN_STOP_RAD_S2, _MAX_STOP_RAD_S2 = 5.0, 40.0
+
 
 class UrSnapshot(NamedTuple):
     """Measured by the controller; plain numbers, since it travels between processes."""
@@ -73,3 +78,8 @@ class UrSnapshot(NamedTuple):
             f"the UR is not running (robot mode: {mode}, safety mode: {self.safety_mode}): power the arm on "
             "and release its brakes on the pendant"
         )
+
+
+def braking_rad_s2(qd_rad_s: Iterable[float]) -> float:
+    """Deceleration that brings joints at these speeds to rest as fast as the arm takes it."""
+    return min(_MAX_STOP_RAD_S2, max(_MIN_STOP_RAD_S2, max(map(abs, qd_rad_s)) / _STOP_S))
