@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,7 @@ from anygrasp_perception.detector import Detector
 from anygrasp_perception.geometric_detector import GeometricDetector
 from anygrasp_sim.cell_config import CellConfig
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
+from robot_drivers.executors.pick_record import PickRecord, PickStage
 from robot_drivers.lockstep.eyes import EyesConfig
 from robot_drivers.lockstep.run import clear_bin_in_lockstep
 from robot_drivers.report.contact_sheet import save_contact_sheet
@@ -88,6 +90,7 @@ def _clear_bin(settings: BinSettings, seed: int, folder: Path) -> None:
         load_node_config(CONFIG_FILE, "bin_picking", BinPickingNodeConfig),
         EyesConfig(decision_s=settings.decision_s, seed=seed, keep_images=settings.sheet),
         settings.max_attempts,
+        lambda stage, record: _tell(stage, record, f"{settings.detector}, seed {seed}"),
     )
     if settings.sheet and run.pictures:
         title = f"{settings.detector}, seed {seed}: {run.report.total.successes} of {len(run.pictures)}"
@@ -97,6 +100,17 @@ def _clear_bin(settings: BinSettings, seed: int, folder: Path) -> None:
     partial = folder / f"{seed}.partial"
     partial.write_text(json.dumps(report, indent=2) + "\n")
     partial.rename(folder / f"{seed}.json")
+
+
+def _tell(stage: PickStage, record: PickRecord, who: str) -> None:
+    if stage is PickStage.DONE:
+        verdict = (
+            "placed"
+            if record.placed
+            else f"{record.error_code and record.error_code.value}: {record.error_msg}"
+        )
+        score = float(record.grasp.scores[0])
+        print(f"{who}, attempt {record.attempt}: score {score:.2f}, {verdict}", file=sys.stderr, flush=True)
 
 
 def _detector(settings: BinSettings) -> Detector:

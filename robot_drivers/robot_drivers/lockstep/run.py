@@ -10,6 +10,7 @@ from anygrasp_perception.detector import Detector
 from anygrasp_sim.cell_config import CellConfig
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
 from robot_drivers.executors.bin_picking import BinPickingExecutor, BinPickingResult
+from robot_drivers.executors.pick import OnEvent
 from robot_drivers.lockstep.cell import LockstepCell
 from robot_drivers.lockstep.eyes import EyesConfig, LockstepEyes
 from robot_drivers.lockstep.gripper import LockstepGripper
@@ -38,8 +39,11 @@ def clear_bin_in_lockstep(
     robot: BinPickingNodeConfig | None = None,
     eyes: EyesConfig | None = None,
     max_attempts: int = 0,
+    on_event: OnEvent = lambda stage, record: None,
 ) -> LockstepRun:
     """Clear the bin of `cell`, or make `max_attempts` (0: no limit), judged by where the objects truly went.
+
+    `on_event` hears of each stage, see BinPickingExecutor.
 
     The same arguments give the same run, to the last pose, with a detector that is deterministic.
 
@@ -58,7 +62,9 @@ def clear_bin_in_lockstep(
         arm = SafeArm(lockstep_arm(world.robot, robot.arm), robot.limits)
         with arm, LockstepGripper(world.robot, robot.gripper) as gripper:
             gripper.activate()
-            picker = BinPickingExecutor(robot.picking, arm, gripper, look, world.robot.now_s, robot.limits)
+            picker = BinPickingExecutor(
+                robot.picking, arm, gripper, look, world.robot.now_s, robot.limits, on_event
+            )
             result = picker.clear_bin(max_attempts)
         world.note_objects()
         outcomes = judge_attempts(result.records, world.history, world.cell.T_base_camera)

@@ -17,6 +17,10 @@ from robot_drivers.lockstep.robot import LockstepRobot
 
 __all__ = ["LockstepUrLink", "lockstep_arm"]
 
+# The control program takes a command in one period and is ready for the next one period later: no client is
+# faster. Fingers that have just met an object get a firm grip in the meantime.
+_COMMAND_PERIODS = 2
+
 _REST_TIMEOUT_S = 0.3
 _REST_RAD_S = 1e-3
 
@@ -73,6 +77,7 @@ class LockstepUrLink:
 
     def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
         """UR pose of the TCP at joint angles (6,) rad."""
+        self._pass_command()
         motion = self._robot.motion
         pose: list[float] = transform_to_pose(motion.kinematics.forward(q_rad) @ motion.T_flange_tcp).tolist()
         return pose
@@ -80,11 +85,13 @@ class LockstepUrLink:
     def inverse(self, pose: Sequence[float]) -> list[float]:
         """Joint angles (6,) rad near the present ones for a UR pose; raises UnreachablePose."""
         q_now = np.array(self.prepare().q_rad)
+        self._pass_command()  # is there a solution?
         where = f"position {np.round(pose[:3], 3)} m"
         with self._robot.lock:
             q_rad = self._robot.motion.inverse(pose)
         if q_rad is None:
             raise UnreachablePose(f"{where} is out of the arm's reach: choose another pose")
+        self._pass_command()
         check_joints(q_rad, q_now, where, self._config)
         return [float(angle) for angle in q_rad]
 
@@ -100,7 +107,8 @@ class LockstepUrLink:
             else:
                 raise ValueError(f"no motion {method!r}; use moveL or moveJ")
             self._operation_id += 1
-            return True
+        self._pass_command()
+        return True
 
     def brake(self) -> None:
         """Bring the joints to rest; returns when they are."""
@@ -124,3 +132,7 @@ class LockstepUrLink:
             unlocked = self._robot.safety.unlock_protective_stop(self._robot.time_s)
         if not unlocked:
             raise ArmStopped("the UR is not unlocked: look at the cause, then try again after 5 s")
+
+    def _pass_command(self) -> None:
+        for _ in range(_COMMAND_PERIODS):
+            self._lockstep.tick()
