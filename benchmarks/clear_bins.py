@@ -68,6 +68,7 @@ def _in_lockstep(options: argparse.Namespace) -> str:
             weights=str(weights) if of_network else "",
             weights_digest=weights_digest(weights) if of_network else "",
             sheet=options.sheet,
+            commit=_commit(),
         )
         reports = by_detector[detector] = []
         for report in clear_bins(settings, options.seeds, options.keep, options.jobs):
@@ -75,6 +76,8 @@ def _in_lockstep(options: argparse.Namespace) -> str:
             print(f"{detector}, seed {report['run']['seed']}: {_line(report)}", flush=True)
     digest = f", weights {settings.weights_digest}" if settings.weights_digest else ""
     seeds = " ".join(map(str, options.seeds))
+    runs = [report["run"] for reports in by_detector.values() for report in reports]
+    commits = ", ".join(sorted({run["settings"]["commit"] for run in runs}))
     return f"""# Bin picking in the simulated cell
 
 {options.objects} objects a bin, {_SPLITS[options.split]}; simulated depth noise,
@@ -86,7 +89,7 @@ succeeds when it brought an object into the bin, by the objects' true places.
 {bin_tables(by_detector)}
 
 `benchmarks/clear_bins.py --lockstep --detector {options.detector} --seeds {seeds} --objects {options.objects}
---split {options.split}`, commit {_commit()}{digest}; {describe_machine()}.
+--split {options.split}`, runs at commit {commits}{digest}; {describe_machine()}.
 """
 
 
@@ -193,7 +196,10 @@ def _parser() -> argparse.ArgumentParser:
     lockstep.add_argument("--max-attempts", type=int, default=0, help="a run; 0: until nothing is found")
     lockstep.add_argument("--jobs", type=int, default=1, help="runs at a time")
     lockstep.add_argument(
-        "--keep", type=Path, default=ROOT / "runs" / "bin_picking", help="folder of the finished runs"
+        "--keep",
+        type=Path,
+        default=ROOT / "runs" / "bin_picking",
+        help="folder of the finished runs; remove it to make them again after a change of the code",
     )
     lockstep.add_argument(
         "--sheet", action="store_true", help="also a picture of every pick, beside the runs"

@@ -41,6 +41,7 @@ class BinSettings:
     weights: str = ""  # file of the network; empty: the shipped ones
     weights_digest: str = ""
     sheet: bool = False
+    commit: str = ""  # of the code
 
     @property
     def folder(self) -> str:
@@ -53,7 +54,7 @@ class BinSettings:
 def clear_bins(
     settings: BinSettings, seeds: Sequence[int], keep: Path, jobs: int
 ) -> Iterator[dict[str, Any]]:
-    """Yield the report of each seed in turn, read back where it has been run already.
+    """Yield the report of each seed in turn, read back where it has been run already, with whatever code.
 
     Raises what a run raises: ValueError, SettleError, RenderingUnavailable, WeightsError.
     """

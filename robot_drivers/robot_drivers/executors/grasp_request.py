@@ -24,7 +24,7 @@ class GraspClientConfig:
     image_timeout_s: float = 5.0  # how long the detection node may wait for a new image
     answer_timeout_s: float = 20.0  # how long the answer may take, waiting for the image included
     tf_timeout_s: float = 1.0  # how long to wait for the camera's transform
-    approach_cone_deg: float = 30.0  # only grasps this near to straight down are asked for
+    approach_cone_deg: float = 25.0  # from straight down, as far as the safety limits allow (paper V-B)
 
     def __post_init__(self) -> None:
         for name in (
