@@ -3,7 +3,7 @@
 
 Minutes long, so not part of `./run bench`. Through ROS, the real drivers and an emulated controller, as fast
 as the wall clock:
-    .venv/bin/python benchmarks/clear_bins.py --seeds 0..4 --out docs/results/bin_picking_geometric.md
+    .venv/bin/python benchmarks/clear_bins.py --detector geometric --seeds 0..4 --out FILE.md
 Or without them, in lock-step with the simulation (the same executor, limits, drivers and report), going on
 where an earlier call was interrupted:
     .venv/bin/python benchmarks/clear_bins.py --lockstep --detector both --seeds 0..9 --objects 12 \\
@@ -27,6 +27,7 @@ from bin_table import bin_tables
 from lockstep_bins import BinSettings, clear_bins, weights_digest
 from machine import describe_machine
 
+from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS
 from anygrasp_perception.network_detector import shipped_weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,9 @@ COUNTS = ("attempts", "successes", "objects", "cleared")
 def main() -> int:
     """Run, sum up, print and write; 1 when a run failed."""
     options = _parser().parse_args()
+    if options.detector == "both" and not options.lockstep:
+        print("--detector both needs --lockstep: through ROS give one at a time", file=sys.stderr)
+        return 2
     options.seeds = sorted({seed for seeds in options.seeds for seed in seeds})
     text = _in_lockstep(options) if options.lockstep else _through_ros(options)
     if not text:
@@ -99,7 +103,9 @@ def _through_ros(options: argparse.Namespace) -> str:
         for seed in options.seeds:
             report = Path(folder) / f"{seed}.json"
             command = ["bin_picking", "--headless", "--objects", str(options.objects), "--seed", str(seed)]
-            command += ["--report", str(report)]
+            command += ["--detector", options.detector, "--report", str(report)]
+            if options.weights is not None:
+                command += ["--weights", str(options.weights)]
             print(f"seed {seed} ...", end=" ", flush=True)
             done = subprocess.run(
                 [sys.executable, "-m", "anygrasp_bringup.commands", *command],
@@ -130,10 +136,11 @@ def _markdown(options: argparse.Namespace, reports: list[dict]) -> str:  # type:
                 sums[category]["decision_ms"] += (row["decision_ms"] or 0.0) * row["attempts"]
     hours = sum(report["run"]["duration_s"] for report in reports) / 3600.0
     lines = [
-        "# Bin picking in the simulated cell, geometric detector",
+        f"# Bin picking in the simulated cell, {options.detector} detector",
         "",
-        f"`benchmarks/clear_bins.py --objects {options.objects} --seeds {seeds}`, commit {_commit()}, "
-        f"{os.cpu_count()}-core {platform.machine()} virtual machine, Python {platform.python_version()}.",
+        f"`benchmarks/clear_bins.py --detector {options.detector} --objects {options.objects} "
+        f"--seeds {seeds}`, commit {_commit()}, {os.cpu_count()}-core {platform.machine()} virtual machine, "
+        f"Python {platform.python_version()}.",
         "",
         "Simulated depth noise, physics and controller; rates as in the paper's Table I.",
         "",
@@ -182,14 +189,19 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=_seeds, nargs="+", default=[[0, 1, 2, 3, 4]], help="one run each, as 0..9 or 3 5"
     )
     parser.add_argument("--objects", type=int, default=8, help="objects a run (default: 8)")
+    parser.add_argument(
+        "--detector",
+        default=DEFAULT_DETECTOR,
+        choices=[*sorted(DETECTORS), "both"],
+        help=f"both: only in lock-step (default: {DEFAULT_DETECTOR})",
+    )
+    parser.add_argument("--weights", type=Path, help="of the network, instead of those shipped")
     parser.add_argument("--out", type=Path, help="Markdown file for the result")
     lockstep = parser.add_argument_group("in lock-step")
     lockstep.add_argument("--lockstep", action="store_true", help="without ROS, as fast as it goes")
-    lockstep.add_argument("--detector", choices=["geometric", "network", "both"], default="both")
     lockstep.add_argument(
         "--split", choices=list(_SPLITS), default="novel", help="which objects (default: novel)"
     )
-    lockstep.add_argument("--weights", type=Path, help="of the network (default: the shipped ones)")
     lockstep.add_argument(
         "--decision-s", type=float, default=0.5, help="simulated time charged a decision (default: 0.5)"
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from anygrasp_bringup.config_files import load_node_config
 from anygrasp_perception.detector import Detector
-from anygrasp_perception.geometric_detector import GeometricDetector
+from anygrasp_perception.detectors import create_detector
 from anygrasp_sim.cell_config import CellConfig
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
 from robot_drivers.executors.pick_record import PickRecord, PickStage
@@ -115,11 +115,4 @@ def _tell(stage: PickStage, record: PickRecord, who: str) -> None:
 
 
 def _detector(settings: BinSettings) -> Detector:
-    if settings.detector == "geometric":
-        return GeometricDetector()
-    import torch
-
-    from anygrasp_perception.network_detector import NetworkDetector
-
-    torch.set_num_threads(1)  # more would make sums, and so runs, differ
-    return NetworkDetector(weights=settings.weights or None)
+    return create_detector(settings.detector, settings.weights)  # on one thread: more would let runs differ
