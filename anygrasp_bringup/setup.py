@@ -15,6 +15,7 @@ setup(
         ("share/anygrasp_bringup", ["package.xml"]),
         ("share/anygrasp_bringup/launch", sorted(glob("launch/*.launch.py"))),
         ("share/anygrasp_bringup/config", sorted(glob("config/*.*"))),
+        ("share/anygrasp_bringup/config/security", sorted(glob("config/security/*.xml"))),
     ],
     python_requires=">=3.10",
     zip_safe=False,

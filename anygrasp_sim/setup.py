@@ -7,7 +7,7 @@ setup(
     description="MuJoCo cells with a simulated depth camera and emulated robot controllers",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
-    package_data={"anygrasp_sim": ["py.typed"]},
+    package_data={"anygrasp_sim": ["py.typed", "emulators/*.pyi"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/anygrasp_sim"]),
         ("share/anygrasp_sim", ["package.xml"]),

@@ -18,7 +18,7 @@ from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest, DetectionResult, DetectorError, check_request
 from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M
 from anygrasp_perception.grasp_group import GraspGroup
-from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores
+from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
 from anygrasp_perception.network.grasp_network import OBJECTNESS_LIMIT, GraspNetwork, GraspPrediction
 from anygrasp_perception.network.voxel_cloud import VoxelCloud, voxelise
 from anygrasp_perception.network.weights import load_network
@@ -39,7 +39,7 @@ class NetworkDetectorConfig:
 
     max_voxels: int = 15_000  # paper IV-C; of more a random choice is used
     obstacle_voxel_m: float = 0.004  # of the cloud that collisions are checked against
-    min_score: float = 0.02  # of a seed's best cell; dense requests get lower ones too
+    min_score: float = 0.02  # of a candidate; dense requests get lower ones too
     target_share: float = 0.5  # of a voxel's points that must lie on the target
     objects_only: bool = True  # False: seeds wherever something can be gripped, the background too
     use_stable_score: bool = True
@@ -49,7 +49,7 @@ class NetworkDetectorConfig:
     threads: int = 1
     near: NearSceneConfig = field(default_factory=NearSceneConfig)
     # More than the 100 of the paper: most of the best lie side by side, and suppression leaves one of them.
-    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=400))
+    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=800))
 
     def __post_init__(self) -> None:
         for name in ("max_voxels", "obstacle_voxel_m", "target_share"):
@@ -86,8 +86,8 @@ class NetworkDetector:
     def detect(self, cloud: PointCloud, request: DetectionRequest) -> DetectionResult:
         """Return grasps in the cloud's frame, best first; the same cloud and request give the same grasps.
 
-        A candidate is a seed's best cell, with `request.dense` each of its 60 cells. Where there is no seed,
-        each voxel counts as a candidate, and each point where nothing is near, so that the reasons say why.
+        A candidate is a peak of a seed's scores, with `request.dense` each of its 60 cells. Where there is no
+        seed, each voxel counts as a candidate, and each point where nothing is near: the reasons say why.
         Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
         """
         check_request(cloud, request)
@@ -141,14 +141,14 @@ class NetworkDetector:
     def _decode(
         self, prediction: GraspPrediction, request: DetectionRequest
     ) -> tuple[GraspGroup, RejectCounts]:
-        """Each seed's best cell that the gripper opens wide enough for; where there is none, its best."""
+        """Each seed's peaks, with those first that the gripper opens wide enough for."""
         scores = final_scores(prediction, self.config.use_stable_score)
         rejected = RejectCounts()
         if request.dense:
             cells = best_cells(scores, _CELLS)
         else:
             wide = prediction.widths_m > request.gripper.max_width_m
-            cells = best_cells(np.where(wide, scores - 1.0, scores))
+            cells = peak_cells(np.where(wide, scores - 1.0, scores))
             good = scores[tuple(cells.T)] >= self.config.min_score
             rejected.add(RejectReason.LOW_SCORE, int(np.count_nonzero(~good)))
             cells = cells[good]

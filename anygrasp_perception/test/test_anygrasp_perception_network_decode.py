@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores
+from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
 from anygrasp_perception.network.grasp_network import GraspPrediction
 
 VIEW = 4  # z = 9/300 - 1 = -0.97, azimuth 8 pi (sqrt(5) - 1) / 2: from above, for a camera that looks down
@@ -75,3 +75,17 @@ def test_no_seeds_no_grasps():
     prediction = make_prediction(0)
     scores = final_scores(prediction)
     assert len(decode_cells(prediction, scores, best_cells(scores))) == 0
+
+
+def test_peaks_are_the_angles_above_both_neighbours_at_their_best_depth():
+    scores = np.zeros((1, 12, 5), dtype=np.float32)
+    scores[0, :, 1] = [0.5, 0.4, 0.3, 0.2, 0.1, 0.2, 0.6, 0.2, 0.1, 0.1, 0.2, 0.4]
+    scores[0, 6, 4] = 0.7
+    # Angle 11 lies between 10 and 0: it is no peak, since 0 scores more.
+    assert {tuple(cell) for cell in peak_cells(scores).tolist()} == {(0, 0, 1), (0, 6, 4)}
+
+
+def test_every_seed_has_its_best_cell_among_its_peaks():
+    scores = np.random.default_rng(0).random((20, 12, 5)).astype(np.float32)
+    peaks = {tuple(cell) for cell in peak_cells(scores).tolist()}
+    assert {tuple(cell) for cell in best_cells(scores).tolist()} <= peaks

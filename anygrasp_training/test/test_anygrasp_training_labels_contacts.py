@@ -15,7 +15,8 @@ from anygrasp_training.labels.contacts import (
 from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.labels.point_cells import PointCells, pad_lines
 
-PAD = FingerPad()
+# Long, so that what the pads do behind the fingertips shows.
+PAD = FingerPad(columns_m=(0.0045, 0.0095, 0.0145, 0.0195, 0.0245, 0.0295))
 PAD_MIDDLE_M = 0.017  # from the fingertip
 OUTER_ROW_M = 0.02 / 3  # the pad's rows: -6.7, 0 and 6.7 mm
 DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # approach -z, closing y, height x
@@ -190,7 +191,7 @@ def test_what_the_tips_have_passed_by_is_not_held():
     """A plate between the far ends of the pads only; with tips as long as the pads it would be."""
     plate, tip = trimesh.creation.box((0.04, 0.04, 0.003)), (0.0, 0.0, -0.0195)
     assert not close(plate, tip, DOWN)[0].touch.any()
-    assert close(plate, tip, DOWN, pad=FingerPad(tip_m=0.025))[0].touch.all()
+    assert close(plate, tip, DOWN, pad=FingerPad(columns_m=PAD.columns_m, tip_m=0.025))[0].touch.all()
 
 
 def test_a_cube_across_its_edges_needs_the_slope_of_its_faces():

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,7 @@ class Setup:
         return self.emulator.ask("time_s") if self.emulator is not None else time.monotonic()
 
 
-@pytest.fixture(scope="module", params=["ur_rtde", "kinematic", "lockstep"])
+@pytest.fixture(scope="module", params=["ur_rtde", "urscript", "kinematic", "lockstep"])
 def setup(request) -> Iterator[Setup]:
     if request.param == "kinematic":
         with KinematicArm(UrKinematics("ur5e"), HOME, CONFIG.T_tool0_tcp) as arm:
@@ -66,7 +66,8 @@ def setup(request) -> Iterator[Setup]:
         with lockstep_arm(robot, CONFIG) as arm:
             yield Setup(arm, None, robot)
     else:
-        with UrControllerProcess("ur5e", HOST) as emulator, UrArm(CONFIG) as arm:
+        config = replace(CONFIG, transport="urscript" if request.param == "urscript" else "rtde")
+        with UrControllerProcess("ur5e", HOST) as emulator, UrArm(config) as arm:
             yield Setup(arm, emulator)
 
 
@@ -121,6 +122,7 @@ def test_joints_and_tool_pose_agree(arm):
     T = UrKinematics("ur5e").forward(HOME) @ CONFIG.T_tool0_tcp
     np.testing.assert_allclose(arm.tcp_pose(), T, atol=1e-6)
     np.testing.assert_allclose(arm.forward_kinematics(HOME), T, atol=1e-6)
+    np.testing.assert_allclose(arm.nominal_poses(np.array([HOME, HOME]))[1], T, atol=1e-6)
 
 
 def test_a_joint_move_ends_at_its_joints(arm):
@@ -276,10 +278,27 @@ def test_a_protective_stop_is_reported_and_unlocked_after_five_seconds(arm, setu
     with pytest.raises(ArmStopped, match="protective stop"):
         arm.move_joints(HOME + 0.1, **JOINTS)
     with pytest.raises(ArmStopped, match="5 s"):
-        arm.unlock_protective_stop()
+        arm.recover()
     setup.lockstep.wait_until(setup.time_s() + 5.1)
-    arm.unlock_protective_stop()
+    assert "unlocked" in arm.recover()
     arm.move_joints(HOME + 0.1, **JOINTS)
+
+
+@pytest.mark.parametrize("setup", ["lockstep"], indirect=True)
+def test_servoing_takes_the_time_of_its_steps_and_ends_at_rest(arm, setup):
+    T, begin_s = arm.tcp_pose(), setup.time_s()
+    for step in range(1, 11):
+        arm.servo(moved(T, z_m=-0.002 * step), duration_s=0.04)
+    assert setup.time_s() - begin_s == pytest.approx(10 * 0.04)
+    assert -0.02 < arm.tcp_pose()[2, 3] - T[2, 3] < -0.01  # follows with a lag
+    arm.end_servo()
+    assert setup.speed_rad_s() < 0.01
+
+
+@pytest.mark.parametrize("setup", ["lockstep"], indirect=True)
+def test_servoing_out_of_reach_ends(arm):
+    with pytest.raises(ArmStopped, match="control program"):
+        arm.servo(moved(arm.tcp_pose(), z_m=5.0), duration_s=0.04)
 
 
 # Only of the UR: that the motion went over the network

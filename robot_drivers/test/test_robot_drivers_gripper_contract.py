@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every Gripper promises, on the emulated URCap's socket, in lock-step, and without hardware."""
+"""What every Gripper promises: Robotiq by URCap, Modbus and in lock-step, and one without hardware."""
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -13,8 +13,9 @@ from anygrasp_sim.emulators.controller_process import UrControllerProcess
 from anygrasp_sim.emulators.robot_backend import KinematicBackend
 from robot_drivers.grippers.gripper import Gripper, GripperError, GripperLost, GripperState, GripperTimeout
 from robot_drivers.grippers.kinematic import KinematicGripper
-from robot_drivers.grippers.robotiq_socket import RobotiqConfig, RobotiqSocketGripper
-from robot_drivers.lockstep.gripper import LockstepGripper
+from robot_drivers.grippers.robotiq_config import RobotiqConfig
+from robot_drivers.grippers.robotiq_modbus import make_robotiq
+from robot_drivers.lockstep.gripper import lockstep_gripper
 from robot_drivers.lockstep.robot import LockstepRobot
 
 HOST = f"127.{os.getpid() % 250 + 1}.{time.time_ns() // 1000 % 250 + 1}.7"
@@ -34,7 +35,7 @@ class Setup:
     emulator: UrControllerProcess | None
 
 
-@pytest.fixture(scope="module", params=["robotiq_socket", "kinematic", "lockstep"])
+@pytest.fixture(scope="module", params=["urcap", "modbus_tcp", "modbus_serial", "kinematic", "lockstep"])
 def setup(request) -> Iterator[Setup]:
     if request.param == "kinematic":
         with KinematicGripper(time_scale=1.0 / SPEED) as gripper:
@@ -42,22 +43,22 @@ def setup(request) -> Iterator[Setup]:
     elif request.param == "lockstep":
         pace, backend = threading.Event(), KinematicBackend()  # at a pace at which others can watch
         robot = LockstepRobot(backend, on_tick=lambda: pace.wait(0.008 / SPEED))
-        with LockstepGripper(robot, CONFIG) as gripper:
+        with lockstep_gripper(robot, CONFIG) as gripper:
 
             def put(width_m: float | None) -> None:
                 backend.object_at = None if width_m is None else 1.0 - width_m / OPEN_M
 
             yield Setup(gripper, put, None)
     else:
-        with (
-            UrControllerProcess("ur5e", HOST, speed=SPEED) as emulator,
-            RobotiqSocketGripper(CONFIG) as gripper,
-        ):
+        with UrControllerProcess("ur5e", HOST, speed=SPEED) as emulator:
+            device = emulator.ask("open_serial_port") if request.param == "modbus_serial" else ""
+            gripper = make_robotiq(replace(CONFIG, transport=request.param, device=device))
 
             def place(width_m: float | None) -> None:
                 emulator.place_object(None if width_m is None else 1.0 - width_m / OPEN_M)
 
-            yield Setup(gripper, place, emulator)
+            with gripper:
+                yield Setup(gripper, place, emulator)
 
 
 @pytest.fixture
@@ -76,7 +77,8 @@ def robotiq(gripper, setup) -> tuple[Gripper, UrControllerProcess]:
     return gripper, setup.emulator
 
 
-of_the_robotiq = pytest.mark.parametrize("setup", ["robotiq_socket"], indirect=True)
+of_the_robotiq = pytest.mark.parametrize("setup", ["urcap", "modbus_tcp", "modbus_serial"], indirect=True)
+over_tcp = pytest.mark.parametrize("setup", ["urcap", "modbus_tcp"], indirect=True)
 
 
 def test_a_gripper_that_was_never_activated_says_so():
@@ -192,10 +194,10 @@ def test_a_gripper_that_does_not_answer_is_timed_out_and_lost(robotiq):
     assert gripper.state().width_m == pytest.approx(OPEN_M)
 
 
-@of_the_robotiq
-@pytest.mark.usefixtures("robotiq")
-def test_a_gripper_that_does_not_finish_is_timed_out():
-    impatient = RobotiqSocketGripper(RobotiqConfig(robot_ip=HOST, move_timeout_s=0.3))
+@over_tcp
+def test_a_gripper_that_does_not_finish_is_timed_out(robotiq):
+    gripper, _ = robotiq
+    impatient = make_robotiq(replace(gripper.config, move_timeout_s=0.3))
     with impatient, pytest.raises(GripperTimeout, match=r"move to 0\.000 m within"):
         impatient.move(0.0, speed=0.0, force=0.5)
 
@@ -211,6 +213,17 @@ def test_a_fault_is_explained_and_a_new_activation_clears_it(robotiq):
 
 
 @of_the_robotiq
+def test_the_stroke_of_the_fingers_is_measured_in_counts(robotiq):
+    gripper, _ = robotiq
+    assert gripper.measure_stroke() == (CONFIG.open_count, CONFIG.closed_count)
+
+
+@of_the_robotiq
+def test_force_is_told_in_newtons_too(robotiq):
+    assert robotiq[0].force_range_n == (20.0, 235.0)
+
+
+@over_tcp
 def test_a_broken_connection_is_lost(robotiq):
     gripper, emulator = robotiq
     emulator.ask("drop_connections")
@@ -218,9 +231,18 @@ def test_a_broken_connection_is_lost(robotiq):
         gripper.move(0.0, **FAST)
 
 
-def test_an_address_without_a_gripper_is_named():
-    gripper = RobotiqSocketGripper(RobotiqConfig(robot_ip=HOST.rsplit(".", 1)[0] + ".8"))
-    with pytest.raises(GripperLost, match=r"\.8:63352.*URCap"):
+@pytest.mark.parametrize(
+    ("transport", "message"),
+    [
+        ("urcap", r"\.8:63352.*URCap"),
+        ("modbus_tcp", r"\.8:54321.*RS485"),
+        ("modbus_serial", r"/nowhere.*dialout"),
+    ],
+)
+def test_an_address_without_a_gripper_is_named(transport, message):
+    host = HOST.rsplit(".", 1)[0] + ".8"
+    gripper = make_robotiq(RobotiqConfig(transport=transport, robot_ip=host, device="/nowhere"))
+    with pytest.raises(GripperLost, match=message):
         gripper.connect()
 
 
@@ -233,6 +255,9 @@ def test_an_address_without_a_gripper_is_named():
         {"answer_timeout_s": 0.0},
         {"move_timeout_s": -1.0},
         {"activation_timeout_s": float("nan")},
+        {"transport": "telepathy"},
+        {"modbus_address": 0},
+        {"min_force_n": 300.0},
     ],
 )
 def test_wrong_settings_are_refused_by_name(values):

@@ -15,6 +15,7 @@ from anygrasp_sim.emulators.rotation_vector import vector_to_rotation
 from anygrasp_sim.emulators.ur_kinematics import UrKinematics
 from robot_drivers.arms.arm import ArmError, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.kinematic import KinematicArm
+from robot_drivers.arms.straight_line import StraightLine
 from robot_drivers.safety import LimitViolation, SafeArm, SafetyLimits
 
 LIMITS = SafetyLimits()
@@ -168,14 +169,14 @@ def test_joints_that_leave_the_transit_box_are_refused():
 @pytest.mark.parametrize("joints", [[0.0] * 5, [np.nan] * 6, [np.inf, 0, 0, 0, 0, 0]])
 def test_joints_that_are_none_are_refused(joints):
     recorder, arm = connected()
-    with pytest.raises(LimitViolation, match="six finite"):
+    with pytest.raises(LimitViolation, match="6 finite"):
         arm.move_joints(np.array(joints), **JOINTS)
     assert recorder.joint_moves == []
 
 
 def test_speeds_are_cut_down_to_the_limits_and_logged(caplog):
     recorder, arm = connected()
-    with caplog.at_level(logging.INFO, "robot_drivers.safety"):
+    with caplog.at_level(logging.INFO, "robot_drivers.safety.safe_arm"):
         arm.move_linear(pose(0.0, -0.5, 0.2), speed_m_s=5.0, acceleration_m_s2=50.0)
         arm.move_joints(np.array(HOME_JOINTS_RAD), speed_rad_s=9.0, acceleration_rad_s2=0.5)
     assert recorder.linear_moves[0][1:] == (LIMITS.max_speed_m_s, LIMITS.max_acceleration_m_s2)
@@ -185,7 +186,7 @@ def test_speeds_are_cut_down_to_the_limits_and_logged(caplog):
 
 def test_refused_moves_are_logged(caplog):
     _, arm = connected()
-    with caplog.at_level(logging.WARNING, "robot_drivers.safety"), pytest.raises(LimitViolation):
+    with caplog.at_level(logging.WARNING, "robot_drivers.safety.safe_arm"), pytest.raises(LimitViolation):
         arm.move_linear(pose(0.0, -0.5, -0.1), **LINE)
     assert "move refused" in caplog.text
 
@@ -198,6 +199,161 @@ def test_a_speed_that_is_none_is_refused(speed):
     with pytest.raises(ValueError, match="acceleration_rad_s2"):
         arm.move_joints(np.array(HOME_JOINTS_RAD), speed_rad_s=1.0, acceleration_rad_s2=speed)
     assert recorder.linear_moves == recorder.joint_moves == []
+
+
+# Whole ways, not only their ends
+
+
+def test_a_turn_that_tilts_the_tool_on_the_way_is_refused_although_its_ends_are_steep():
+    recorder, arm = connected()
+    R_start = tilted(math.radians(22.0))
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, 0.3, R_start))
+    # Half a turn about an axis between two directions that both lean by 22 degrees: the way leans by 31.
+    axis = vector_to_rotation([math.radians(11.0), math.radians(11.0), 0.0]) @ [0.0, 0.0, -1.0]
+    one_way, other_way = (vector_to_rotation(turn_rad * axis) @ R_start for turn_rad in (3.1, -3.1))
+    assert max(math.acos(-R[2, 2]) for R in (one_way, other_way)) < math.radians(23.0)
+    with pytest.raises(LimitViolation, match=r"on the way the tool would tilt 30\.9 deg") as violation:
+        arm.move_linear(pose(0.0, -0.5, 0.3, other_way), **LINE)
+    assert violation.value.code == "TILT_TOO_LARGE"
+    assert recorder.linear_moves == []
+    arm.move_linear(pose(0.0, -0.5, 0.3, one_way), **LINE)
+    assert len(recorder.linear_moves) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_highest_tilt_of_a_way_is_that_of_its_points(seed):
+    rng = np.random.default_rng(seed)
+    start, goal = (pose(0, 0, 0, vector_to_rotation(rng.uniform(-3, 3, 3))) for _ in range(2))
+    line = StraightLine(start, goal)
+    tilts = [math.acos(np.clip(-line.at(done)[2, 2], -1, 1)) for done in np.linspace(0, 1, 2001)]
+    assert line.highest_tilt_rad() == pytest.approx(max(tilts), abs=1e-5)
+    np.testing.assert_allclose(line.at(1.0), goal, atol=1e-12)
+
+
+def test_a_way_from_outside_leads_back_in_and_nowhere_else():
+    recorder, arm = connected(SafetyLimits(max_tilt_rad=math.radians(10.0)))
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, 0.3, tilted(math.radians(20.0))))
+    arm.move_linear(pose(0.0, -0.5, 0.4, tilted(math.radians(10.0))), **LINE)
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, -0.02))
+    arm.move_linear(pose(0.0, -0.5, 0.1), **LINE)
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, -0.02))
+    with pytest.raises(LimitViolation, match="workspace"):
+        arm.move_linear(pose(0.1, -0.5, -0.02), **LINE)
+
+
+POST = (-0.05, -0.55, 0.0, 0.05, -0.45, 0.4)  # between left and right
+
+
+def test_a_keep_out_box_is_not_crossed_by_a_line_whose_ends_are_free():
+    recorder, arm = connected(SafetyLimits(keep_out_boxes=POST))
+    recorder._q = recorder.inverse_kinematics(pose(-0.25, -0.5, 0.2))
+    with pytest.raises(LimitViolation, match=r"keep-out box \(-0\.05, .*go around") as violation:
+        arm.move_linear(pose(0.25, -0.5, 0.2), **LINE)
+    assert violation.value.code == "OUTSIDE_WORKSPACE"
+    assert recorder.linear_moves == []
+    arm.move_linear(pose(-0.25, -0.5, 0.5), **LINE)  # over it
+    arm.move_linear(pose(0.25, -0.5, 0.5), **LINE)
+    arm.move_linear(pose(0.25, -0.5, 0.2), **LINE)
+    with pytest.raises(LimitViolation, match="keep-out"):
+        arm.move_linear(pose(0.0, -0.5, 0.3), **LINE)
+
+
+def test_the_whole_tool_stays_out_of_keep_out_boxes_with_its_radius():
+    shelf = SafetyLimits(keep_out_boxes=(-0.1, -0.6, 0.4, 0.1, -0.4, 0.5))
+    places = [(0.0, 0.2), (0.15, 0.2), (0.17, 0.2), (0.0, 0.08)]  # through it, 5 cm beside it, 7 cm, below it
+    entered = shelf.enters_keep_out(np.array([pose(x, -0.5, z) for x, z in places]))
+    np.testing.assert_array_equal(entered[:, 0], [True, True, False, False])
+
+
+def test_an_arm_inside_a_keep_out_box_may_leave_it_once():
+    recorder, arm = connected(SafetyLimits(keep_out_boxes=POST))
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, 0.3))
+    arm.move_linear(pose(0.0, -0.5, 0.5), **LINE)
+    assert len(recorder.linear_moves) == 1
+
+
+def both_sides(y: float) -> tuple[RecordingArm, np.ndarray, np.ndarray]:
+    """An arm at the left of the plate, its joints there, and those with joint 1 turned to the right."""
+    recorder, _ = connected()
+    left = recorder.inverse_kinematics(pose(-0.25, y, 0.2))
+    angle = 2.0 * math.atan2(0.25, -y)
+    return recorder, left, left + np.array([angle, 0, 0, 0, 0, 0])
+
+
+def test_a_joint_move_is_looked_at_on_its_way():
+    recorder, left, right = both_sides(-0.45)
+    for limits, message in (
+        (SafetyLimits(keep_out_boxes=POST), "keep-out"),
+        # The arc bulges away from the base, beyond a box that holds both its ends.
+        (SafetyLimits(transit_min=(-0.60, -0.48, 0.05)), r"on the way the TCP would pass .*transit box"),
+    ):
+        recorder._q = left
+        with pytest.raises(LimitViolation, match=message):
+            SafeArm(recorder, limits).move_joints(right, **JOINTS)
+    assert recorder.joint_moves == []
+    SafeArm(recorder, LIMITS).move_joints(right, **JOINTS)
+    assert len(recorder.joint_moves) == 1
+
+
+def test_a_joint_move_that_turns_a_joint_too_far_is_refused():
+    recorder, arm = connected()
+    with pytest.raises(LimitViolation, match=r"turn by 5\.00 rad \(limit 4\.70\)") as violation:
+        arm.move_joints(np.add(HOME_JOINTS_RAD, [0, 0, 0, 0, 0, 5.0]), **JOINTS)
+    assert violation.value.code == "UNREACHABLE"
+    assert recorder.joint_moves == []
+
+
+# Servoing
+
+
+def test_servo_steps_pass_within_speed_and_acceleration():
+    _, arm = connected()
+    x = y = 0.0
+    T = arm.tcp_pose()
+    speed = 0.0
+    for _ in range(20):
+        speed = min(0.5, speed + 3.0 * 0.02)
+        x += speed * 0.02
+        arm.servo(moved(T, x), duration_s=0.02)
+    assert arm.tcp_pose()[0, 3] - T[0, 3] == pytest.approx(x)
+    with pytest.raises(LimitViolation, match=r"change its speed by 25\.00 m/s in a second, limit 3\.00"):
+        arm.servo(moved(T, x, y), duration_s=0.02)  # a sudden halt
+    arm.end_servo()
+    arm.servo(moved(T, x, y), duration_s=0.02)  # begun anew, from rest
+
+
+def moved(T: np.ndarray, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> np.ndarray:
+    T = T.copy()
+    T[:3, 3] += (x, y, z)
+    return T
+
+
+@pytest.mark.parametrize(
+    ("way", "duration_s", "message"),
+    [
+        ((0.5, 0.0, 0.0), 0.1, "do 5.00 m/s, limit 1.00"),
+        ((0.09, 0.0, 0.0), 0.1, "speed by 9.00 m/s"),
+        ((0.0, 0.0, 0.0), 0.5, "steps take 0 to 0.2 s"),
+        ((0.0, 0.0, 0.0), 0.0, "steps take"),
+        ((0.0, 0.0, 0.0), math.nan, "steps take"),
+        ((0.0, 0.5, 0.0), 0.1, "workspace"),
+        ((math.nan, 0.0, 0.0), 0.1, "not a pose"),
+    ],
+)
+def test_a_servo_step_beyond_the_limits_is_refused(way, duration_s, message):
+    recorder, arm = connected()
+    before = recorder.joint_positions()
+    with pytest.raises(LimitViolation, match=message):
+        arm.servo(moved(arm.tcp_pose(), *way), duration_s=duration_s)
+    np.testing.assert_array_equal(recorder.joint_positions(), before)
+
+
+def test_a_servo_step_that_turns_too_fast_is_refused():
+    _, arm = connected()
+    T = arm.tcp_pose()
+    T[:3, :3] = vector_to_rotation([0.0, 0.0, 0.5]) @ T[:3, :3]
+    with pytest.raises(LimitViolation, match=r"5\.00 rad/s"):
+        arm.servo(T, duration_s=0.1)
 
 
 def test_everything_else_is_the_arms_own():
@@ -230,6 +386,13 @@ def test_everything_else_is_the_arms_own():
         ({"max_joint_acceleration_rad_s2": 0.0}, "max_joint_acceleration_rad_s2"),
         ({"max_width_m": 0.0}, "max_width_m"),
         ({"min_height_m": math.nan}, "min_height_m"),
+        ({"keep_out_boxes": (0.0, 0.0, 0.0, 1.0, 1.0)}, "keep_out_boxes"),
+        ({"keep_out_boxes": (0.0, 0.0, 0.0, 1.0, 1.0, math.nan)}, "keep_out_boxes"),
+        ({"keep_out_boxes": (1.0, 0.0, 0.0, 0.0, 1.0, 1.0)}, "keep_out_boxes"),
+        ({"tool_radius_m": -0.1}, "tool_radius_m"),
+        ({"max_servo_period_s": 0.0}, "max_servo_period_s"),
+        ({"max_joint_change_rad": math.nan}, "max_joint_change_rad"),
+        ({"max_grip_force_n": 0.0}, "max_grip_force_n"),
     ],
 )
 def test_limits_that_make_no_sense_are_refused_by_name(values, message):

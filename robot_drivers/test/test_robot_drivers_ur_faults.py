@@ -52,6 +52,8 @@ def release(controller: UrControllerProcess) -> None:
     controller.ask("set_speed_slider", 1.0)
     controller.ask("safeguard_stop", False)
     controller.ask("release_emergency_stop")
+    controller.ask("remote_control", True)
+    controller.ask("deafen_scripts", False)
     controller.ask("tick", 5.0)  # a protective stop can be unlocked after five seconds
     dashboard("unlock protective stop")
     dashboard("brake release")
@@ -140,11 +142,11 @@ def test_a_protective_stop_is_explained_and_refuses_moves_until_it_is_unlocked(a
     assert re.search(r"protective stop.*remove the cause.*unlock", str(error))
     assert_stands_on_the_way(controller)
     assert arm.state() is ArmState.PROTECTIVE_STOP
-    for request in (lambda: arm.move_joints(HOME, **FAST), arm.clear_stop, arm.unlock_protective_stop):
+    for request in (lambda: arm.move_joints(HOME, **FAST), arm.clear_stop, arm.recover):
         with pytest.raises(ArmStopped, match=r"(?i)protective stop"):
             request()
     controller.ask("tick", 5.0)
-    arm.unlock_protective_stop()
+    assert arm.recover() == "the UR is ready: unlocked its protective stop"
     assert arm.state() is ArmState.RUNNING
     arm.clear_stop()
     arm.move_joints(HOME, **FAST)
@@ -158,11 +160,13 @@ def test_an_emergency_stop_is_explained_until_power_and_brakes_are_back(arm, con
     assert re.search(r"emergency stop.*release the button", str(error))
     assert_stands_on_the_way(controller)
     assert arm.state() is ArmState.EMERGENCY_STOP
+    with pytest.raises(ArmStopped, match="release the button"):
+        arm.recover()
     controller.ask("release_emergency_stop")
     wait_until(lambda: arm.state() is ArmState.NOT_READY)
     with pytest.raises(ArmError, match=r"power off.*release its brakes"):
         arm.move_joints(HOME, **FAST)
-    assert dashboard("brake release") == "Brake releasing"
+    assert arm.recover() == "the UR is ready: powered it on and released its brakes"
     wait_until(lambda: arm.state() is ArmState.RUNNING)
     arm.move_joints(HOME, **FAST)
 
@@ -174,6 +178,8 @@ def test_a_safeguard_stop_ends_the_move_which_does_not_go_on_by_itself(arm, cont
     assert isinstance(error, ArmStopped)
     assert "safeguard" in str(error)
     assert arm.state() is ArmState.SAFEGUARD_STOP
+    with pytest.raises(ArmStopped, match="safeguard"):
+        arm.recover()
     controller.ask("safeguard_stop", False)
     assert_stands_on_the_way(controller)
     arm.move_joints(HOME, **FAST)
@@ -212,10 +218,19 @@ def test_a_controller_that_runs_faster_than_the_clock_is_no_fault():
         np.testing.assert_allclose(arm.tcp_pose(), T, atol=1e-4)
 
 
-def test_a_low_speed_slider_is_no_fault(arm, controller):
+def test_a_low_speed_slider_is_no_fault_but_is_told(arm, controller, caplog):
+    assert arm.details()["speed_scaling"] == "1.00"
     controller.ask("set_speed_slider", 0.3)
+    wait_until(lambda: arm.details()["speed_scaling"] == "0.30")
     arm.move_joints(np.add(HOME, 0.2), **FAST)
     np.testing.assert_allclose(arm.joint_positions(), np.add(HOME, 0.2), atol=1e-4)
+    assert "moves at 30 % of its speed: turn up the speed slider" in caplog.text
+    assert arm.details() == {
+        "robot_mode": "running",
+        "safety_mode": "normal",
+        "speed_scaling": "0.30",
+        "control_program": "running",
+    }
 
 
 # Connections that break
@@ -330,6 +345,140 @@ def test_connecting_to_an_arm_without_power_says_so(arm):
         arm.connect()
 
 
+def test_an_arm_without_power_is_recovered_before_it_is_connected(arm):
+    arm.close()
+    assert dashboard("power off") == "Powering off"
+    assert "powered it on and released its brakes" in arm.recover()
+    assert arm.state() is ArmState.DISCONNECTED  # nothing more than was asked for
+    arm.connect()
+    assert arm.recover() == "the UR is ready: nothing held it"
+    arm.move_joints(HOME, **FAST)
+
+
+@pytest.mark.parametrize("transport", ["rtde", "urscript"])
+def test_local_control_is_named_and_the_switch_that_ends_it(arm, controller, transport):
+    arm.close()
+    controller.ask("remote_control", False)
+    other = UrArm(UrArmConfig(robot_ip=HOST, transport=transport))
+    with pytest.raises(ArmError, match=r"Local Control: switch it to Remote Control at the top right"):
+        other.connect()
+    assert dashboard("power off").startswith("Failed")
+    controller.ask("emergency_stop")
+    controller.ask("release_emergency_stop")
+    with pytest.raises(ArmError, match="Remote Control"):
+        other.recover()
+
+
+def test_a_switch_to_local_control_is_named_at_the_next_move(arm, controller):
+    assert dashboard("stop") == "Stopped"
+    controller.ask("remote_control", False)
+    with pytest.raises(ArmError, match="Local Control"):
+        arm.move_joints(HOME, **FAST)
+
+
+@pytest.mark.parametrize("transport", ["rtde", "urscript"])
+def test_a_controller_that_starts_no_program_is_named_with_what_to_do(arm, controller, transport):
+    arm.close()
+    controller.ask("deafen_scripts", True)
+    other = UrArm(UrArmConfig(robot_ip=HOST, transport=transport, request_timeout_s=12.0))
+    with pytest.raises(ArmError, match=r"does not run our control program|did not start a program") as error:
+        other.connect()
+    assert re.search(
+        r"Remote Control.*log on the pendant|log on the pendant.*Remote Control", str(error.value)
+    )
+    assert other.state() is ArmState.DISCONNECTED
+
+
+@pytest.mark.parametrize("transport", ["rtde", "urscript"])
+def test_a_controller_that_refuses_programs_is_named_with_the_port(transport):
+    host = f"{NETWORK}.{16 + len(transport)}"
+    with UrControllerProcess("ur5e", host) as controller:
+        controller.ask("close_scripts")
+        with pytest.raises(ArmLost, match=r"3000[23].*Settings, Security"):
+            UrArm(UrArmConfig(robot_ip=host, transport=transport)).connect()
+
+
+@pytest.mark.parametrize("transport", ["rtde", "urscript"])
+def test_tool_and_payload_are_those_of_the_config(arm, controller, transport):
+    arm.close()
+    config = UrArmConfig(robot_ip=HOST, transport=transport, tcp_offset_m=(0.0, 0.01, 0.2), payload_kg=1.4)
+    with UrArm(config) as arm:
+        T_flange_tcp, _ = controller.ask("tool")
+        np.testing.assert_allclose(T_flange_tcp, config.T_tool0_tcp, atol=1e-6)
+        arm.move_joints(HOME, **FAST)
+        np.testing.assert_allclose(controller.ask("tool")[0], config.T_tool0_tcp, atol=1e-6)
+    assert controller.ask("tool")[1] == pytest.approx(1.4)
+
+
+# Servoing
+
+
+def servo_down(arm: UrArm, steps: int, T: np.ndarray, step_m: float = 0.002) -> None:
+    """20 ms steps downwards from `T`."""
+    for step in range(1, steps + 1):
+        lower = T.copy()
+        lower[2, 3] -= step * step_m
+        arm.servo(lower, duration_s=0.02)
+        threading.Event().wait(0.02)
+
+
+@pytest.mark.parametrize(("model", "frequency_hz"), [("ur5", 125.0), ("ur5e", 500.0)])
+def test_servoing_follows_its_poses_and_ends_at_rest(model, frequency_hz):
+    host = f"{NETWORK}.{30 + len(model)}"
+    config = UrArmConfig(robot_ip=host, model=model, frequency_hz=frequency_hz)
+    with UrControllerProcess(model, host, period_s=1.0 / frequency_hz) as controller, UrArm(config) as arm:
+        T = arm.tcp_pose()
+        servo_down(arm, 20, T)
+        wait_until(lambda: abs(arm.tcp_pose()[2, 3] - (T[2, 3] - 0.04)) < 1e-3)
+        T_end = arm.tcp_pose()
+        arm.end_servo()
+        assert controller.ask("rtde_commands")[24] >= 1  # servoL
+        wait_until(lambda: speed(controller) == 0.0)
+        np.testing.assert_allclose(arm.tcp_pose(), T_end, atol=5e-3)
+        arm.move_joints(HOME, **FAST)  # moves and servoing take turns
+        servo_down(arm, 2, arm.tcp_pose())
+        arm.move_joints(HOME, **FAST)
+
+
+def test_stop_ends_servoing_until_it_is_cleared(arm, controller):
+    T = arm.tcp_pose()
+    servo_down(arm, 5, T)
+    arm.stop()
+    with pytest.raises(ArmStopped, match="clear_stop"):
+        arm.servo(T, duration_s=0.02)
+    wait_until(lambda: speed(controller) == 0.0)
+    arm.clear_stop()
+    servo_down(arm, 2, arm.tcp_pose())
+
+
+@pytest.mark.parametrize("fault", ["protective_stop", "emergency_stop"])
+def test_a_stop_of_the_robot_ends_servoing_with_its_reason(arm, controller, fault):
+    T = arm.tcp_pose()
+    servo_down(arm, 5, T)
+    controller.ask(fault)
+    with pytest.raises(ArmStopped, match=fault.replace("_", " ")):
+        servo_down(arm, 50, T)
+    wait_until(lambda: speed(controller) == 0.0)
+
+
+def test_a_program_that_ends_while_servoing_is_said_so(arm):
+    T = arm.tcp_pose()
+    servo_down(arm, 5, T)
+    assert dashboard("stop") == "Stopped"
+    with pytest.raises(ArmStopped, match="pendant"):
+        servo_down(arm, 50, T)
+    arm.move_joints(HOME, **FAST)
+
+
+def test_a_script_arm_says_that_it_cannot_servo(arm):
+    arm.close()
+    with (
+        UrArm(UrArmConfig(robot_ip=HOST, transport="urscript")) as scripted,
+        pytest.raises(ArmError, match='transport "rtde"'),
+    ):
+        scripted.servo(scripted.tcp_pose(), duration_s=0.02)
+
+
 def test_another_model_than_configured_is_refused_with_both_names():
     arm = UrArm(UrArmConfig(robot_ip=HOST, model="ur5"))
     with pytest.raises(ArmError, match=r"is a ur5e .*model is ur5: correct"):
@@ -408,6 +557,10 @@ def test_robot_and_safety_modes_mean_these_states(mode, safety, state):
         {"stall_timeout_s": 0.0},
         {"payload_kg": -0.1},
         {"watchdog_hz": -1.0},
+        {"transport": "telnet"},
+        {"servo_gain": 50.0},
+        {"servo_lookahead_s": 1.0},
+        {"recover_timeout_s": 0.0},
     ],
 )
 def test_wrong_settings_are_refused_by_name(values):

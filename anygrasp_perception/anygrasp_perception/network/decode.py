@@ -17,7 +17,7 @@ from anygrasp_perception.grasp import (
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.grasp_network import GraspPrediction
 
-__all__ = ["best_cells", "decode_cells", "final_scores"]
+__all__ = ["best_cells", "decode_cells", "final_scores", "peak_cells"]
 
 
 def final_scores(prediction: GraspPrediction, use_stable_score: bool = True) -> Float32Array:
@@ -35,6 +35,18 @@ def best_cells(scores: Float32Array, per_seed: int = 1) -> IntpArray:
     seeds = np.repeat(np.arange(len(scores)), order.shape[1])
     angle, depth = np.divmod(order.ravel(), len(DEPTHS_M))
     return np.stack([seeds, angle, depth], axis=-1)
+
+
+def peak_cells(scores: Float32Array) -> IntpArray:
+    """Return cells (G, 3) of seed, angle, depth: the in-plane angles that score no less than both neighbours.
+
+    At the depth that scores best. A seed has its best cell among them and, where it may be grasped in more
+    ways than one, the others too. The last angle is next to the first: half a turn is the same grasp.
+    """
+    best, depth = scores.max(axis=2), scores.argmax(axis=2)
+    peak = (best >= np.roll(best, 1, axis=1)) & (best >= np.roll(best, -1, axis=1))
+    seed, angle = np.nonzero(peak)
+    return np.stack([seed, angle, depth[seed, angle]], axis=-1)
 
 
 def decode_cells(prediction: GraspPrediction, scores: Float32Array, cells: ArrayLike) -> GraspGroup:

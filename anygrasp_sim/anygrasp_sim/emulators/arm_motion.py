@@ -93,7 +93,7 @@ class ArmMotion:
             self.qd = np.zeros(6)
             return
         q = self._trajectory.step(dt_s * self.scaling)
-        if float(np.abs(q).max()) > JOINT_LIMIT_RAD:
+        if not float(np.abs(q).max()) <= JOINT_LIMIT_RAD:  # also catches NaN
             raise MotionFault(f"joint angles {np.round(q, 3)} rad are beyond +-{JOINT_LIMIT_RAD:.3f} rad")
         self.qd = (q - self.q) / dt_s
         self.q = q

@@ -196,14 +196,17 @@ class ControlProgram:
 
     def _input(self, first: int) -> Float64Array:
         first += self._float_offset
-        return np.array(self._robot.input_doubles[first : first + 6])
+        values = np.array(self._robot.input_doubles[first : first + 6])
+        if not np.isfinite(values).all():
+            raise ProgramError(f"inputs {values.tolist()} are not finite")
+        return values
 
     def _number(self, index: int) -> float:
         return self._robot.input_doubles[self._float_offset + index]
 
     def _positive(self, index: int) -> float:
         value = self._number(index)
-        if not value > 0.0:
+        if not 0.0 < value < math.inf:
             raise ProgramError(f"speed or acceleration must be positive, got {value}")
         return value
 

@@ -16,6 +16,12 @@ _TOO_EARLY = (
     "Always inspect cause of protective stop before unlocking"
 )
 
+# PolyScope that has the switch; earlier ones, and CB3, do not know the question.
+_FIRST_REMOTE_CONTROL = (5, 6)
+
+# What is refused in local control.
+_REMOTE_ONLY = frozenset({"stop", "power on", "power off", "brake release", "unlock protective stop"})
+
 
 class DashboardServer(TcpServer):
     """Answers in the words of PolyScope 5."""
@@ -27,7 +33,6 @@ class DashboardServer(TcpServer):
             "PolyscopeVersion": lambda: "URSoftware {}.{}.{}.{} (Jan 01 2022)".format(*version),
             "get serial number": lambda: "20190000000",
             "get robot model": lambda: robot.model.upper()[:3],
-            "is in remote control": lambda: "true",
             "robotmode": lambda: f"Robotmode: {robot.safety.robot_mode.name}",
             "safetymode": lambda: f"Safetymode: {robot.safety.mode.name}",
             "safetystatus": lambda: f"Safetystatus: {robot.safety.mode.name}",
@@ -41,6 +46,8 @@ class DashboardServer(TcpServer):
             "close safety popup": lambda: "closing safety popup",
             "close popup": lambda: "closing popup",
         }
+        if version >= _FIRST_REMOTE_CONTROL:
+            self._commands["is in remote control"] = lambda: str(robot.remote_control).lower()
 
     def _serve_client(self, connection: socket.socket) -> None:
         connection.sendall(b"Connected: Universal Robots Dashboard Server\n")
@@ -56,6 +63,8 @@ class DashboardServer(TcpServer):
     def _answer(self, command: str) -> str:
         if command == "quit":
             return "Disconnected"
+        if command in _REMOTE_ONLY and not self._robot.remote_control:
+            return f"Failed to execute: {command}: not allowed in local control"
         if command in self._commands:
             return self._commands[command]()
         return f"could not understand: '{command}'"

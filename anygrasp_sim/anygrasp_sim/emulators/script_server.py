@@ -27,13 +27,17 @@ class ScriptServer(TcpServer):
     def __init__(self, robot: UrRobot, host: str, port: int) -> None:
         super().__init__(host, port, self._serve_client, "URScript")
         self._robot = robot
+        self.deaf = (
+            False  # takes programs and starts none, like a controller whose inbound access is restricted
+        )
 
     def _serve_client(self, connection: socket.socket) -> None:
         text = ""
         while chunk := connection.recv(65536):
             *programs, text = split_programs(text + chunk.decode("utf-8", "replace"))
             for source in programs:
-                self._run(source)
+                if not self.deaf:
+                    self._run(source)
 
     def _run(self, source: str) -> None:
         with self._robot.lock:

@@ -11,6 +11,7 @@ from types import TracebackType
 from anygrasp_perception.arrays import Float64Array
 from anygrasp_sim.emulators.dashboard_server import DashboardServer
 from anygrasp_sim.emulators.robot_backend import RobotBackend
+from anygrasp_sim.emulators.robotiq_modbus_server import RobotiqModbusServer, RobotiqSerialPort
 from anygrasp_sim.emulators.robotiq_socket_server import RobotiqSocketServer
 from anygrasp_sim.emulators.rtde_server import RtdeServer
 from anygrasp_sim.emulators.script_server import ScriptServer
@@ -31,6 +32,7 @@ class UrPorts:
     scripts: tuple[int, ...] = (30001, 30002, 30003)
     dashboard: int = 29999
     robotiq: int = 63352
+    tool_modbus: int = 54321
 
 
 class UrController:
@@ -64,12 +66,16 @@ class UrController:
         self.robot = UrRobot(model, backend)
         self._rtde = RtdeServer(self.robot, host, ports.rtde, version)
         self._robotiq = RobotiqSocketServer(self.robot, host, ports.robotiq)
+        self._modbus = RobotiqModbusServer(self.robot, host, ports.tool_modbus)
+        self._scripts = [ScriptServer(self.robot, host, port) for port in ports.scripts]
         self._servers: list[TcpServer] = [
             self._rtde,
-            *(ScriptServer(self.robot, host, port) for port in ports.scripts),
+            *self._scripts,
             DashboardServer(self.robot, host, ports.dashboard, version),
             self._robotiq,
+            self._modbus,
         ]
+        self._serial_port: RobotiqSerialPort | None = None
         self._stopping = threading.Event()
         self._ticker: threading.Thread | None = None
 
@@ -101,6 +107,9 @@ class UrController:
         if self._ticker is not None:
             self._ticker.join()
             self._ticker = None
+        if self._serial_port is not None:
+            self._serial_port.stop()
+            self._serial_port = None
         for server in self._servers:
             server.stop()
 
@@ -168,9 +177,38 @@ class UrController:
         with self.robot.lock:
             self.robot.speed_slider = fraction
 
+    def remote_control(self, remote: bool) -> None:
+        """Turn the pendant's switch to remote (True) or local control; an e-Series only."""
+        with self.robot.lock:
+            self.robot.remote_control = remote
+
+    def deafen_scripts(self, deaf: bool) -> None:
+        """Take programs without starting them."""
+        for server in self._scripts:
+            server.deaf = deaf
+
+    def close_scripts(self) -> None:
+        """Refuse connections to the ports that take programs, for good."""
+        for server in self._scripts:
+            server.stop()
+
+    def tool(self) -> tuple[Float64Array, float]:
+        """TCP in the flange (4, 4), and payload in kg."""
+        with self.robot.lock:
+            return self.robot.motion.T_flange_tcp, self.robot.payload_kg
+
+    def open_serial_port(self) -> str:
+        """Put the gripper on a serial port as well, a pseudo-terminal; its path."""
+        if self._serial_port is None:
+            self._serial_port = RobotiqSerialPort(self.robot)
+            self._serial_port.start()
+        return self._serial_port.path
+
     def mute_gripper(self, mute: bool) -> None:
         """Make the gripper take commands without answering."""
-        self._robotiq.mute = mute
+        self._robotiq.mute = self._modbus.mute = mute
+        if self._serial_port is not None:
+            self._serial_port.mute = mute
 
     def gripper_fault(self, code: int) -> None:
         """Raise a gripper fault (8 overheated, 10 low voltage, 14 overcurrent) until it is activated anew."""

@@ -89,6 +89,7 @@ class UrRobot:
         self.time_s = 0.0
         self.speed_slider = 1.0
         self.payload_kg = 0.0
+        self.remote_control = True  # the switch on an e-Series pendant; a CB3 has none
         self.input_ints = [0] * _REGISTER_COUNT
         self.input_doubles = [0.0] * _REGISTER_COUNT
         self.output_ints = [0] * _REGISTER_COUNT
@@ -119,8 +120,9 @@ class UrRobot:
 
     def start_program(self, program: Program) -> bool:
         """Replace the running program; False, and nothing changes, while the arm may not move."""
-        if not self.safety.can_move:
-            _LOG.warning("program not started: robot %s, safety %s", *self._modes())
+        if not (self.safety.can_move and self.remote_control):
+            mode = "remote" if self.remote_control else "local"
+            _LOG.warning("program not started: %s control, robot %s, safety %s", mode, *self._modes())
             return False
         self.stop_program()
         self.program = program

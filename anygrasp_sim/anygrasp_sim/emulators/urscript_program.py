@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain URScript programs: movej, movel, stopj and stopl with literal arguments, one after the other."""
+"""Plain URScript programs: movej, movel, stopj and stopl with literal arguments, and what takes no time."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from anygrasp_sim.emulators.arm_motion import ArmMotion
 from anygrasp_sim.emulators.rotation_vector import pose_to_transform
 from anygrasp_sim.emulators.ur_robot import ProgramError, UrRobot
+from anygrasp_sim.emulators.urscript_statement import UrscriptStatement
 
 __all__ = ["UrscriptProgram"]
 
@@ -18,28 +20,41 @@ __all__ = ["UrscriptProgram"]
 _DEFAULTS = {"movej": (1.05, 1.4), "movel": (0.25, 1.2), "stopj": (0.0, 2.0), "stopl": (0.0, 2.0)}
 
 _CALL = re.compile(r"\s*(movej|movel|stopj|stopl)\s*\(\s*(?:(p?)\[([^\]]*)\])?\s*,?([^\])]*)\)\s*")
+_IS_CALL = re.compile(r"\s*(movej|movel|stopj|stopl)\b")
 _IGNORED = re.compile(r"\s*((def\s.*:|end)|textmsg\(.*\))?\s*")
 
 
 class UrscriptProgram:
-    """The calls of a program; a move waits until the arm rests, a stop does not.
+    """The lines of a program, one after the other; each but a stop waits until the arm rests.
 
     Raises:
-        ProgramError: a line that is not one of the four calls with literal numbers.
+        ProgramError: a line that is neither one of the four calls with literal numbers nor a statement.
     """
 
     def __init__(self, robot: UrRobot, source: str) -> None:
         self.running = True
+        self._robot = robot
         self._motion = robot.motion
+        self._variables: dict[str, Any] = {}
         lines = [line.split("#")[0] for line in source.splitlines()]
-        self._calls = [_Call.parse(line) for line in lines if not _IGNORED.fullmatch(line)]
+        self._lines = [_parse(line) for line in lines if not _IGNORED.fullmatch(line)]
 
     def step(self) -> None:
         """Start the next call when its turn has come; the program ends when the arm rests after the last."""
-        if self._calls and (self._calls[0].is_stop or not self._motion.moving):
-            self._calls.pop(0).start(self._motion)
-        elif not self._calls and not self._motion.moving:
-            self.running = False
+        while self._lines:
+            line = self._lines[0]
+            if self._motion.moving and not (isinstance(line, _Call) and line.is_stop):
+                return
+            self._lines.pop(0)
+            if isinstance(line, _Call):
+                line.start(self._motion)
+                return
+            line.run(self._robot, self._variables)
+        self.running = self._motion.moving
+
+
+def _parse(line: str) -> _Call | UrscriptStatement:
+    return _Call.parse(line) if _IS_CALL.match(line) else UrscriptStatement(line)
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,8 @@ class _Call:
         speed, acceleration = arguments.get("v", _DEFAULTS[name][0]), arguments.get("a", _DEFAULTS[name][1])
         if len(target) != (0 if name.startswith("stop") else 6):
             raise ProgramError(f"{line.strip()!r}: a move takes six numbers in brackets, a stop none")
+        if not np.all(np.isfinite((*target, speed, acceleration))):
+            raise ProgramError(f"{line.strip()!r}: numbers must be finite")
         if not acceleration > 0 or (target and not speed > 0):
             raise ProgramError(f"{line.strip()!r}: speed and acceleration must be positive")
         return cls(name, prefix == "p", target, speed, acceleration)

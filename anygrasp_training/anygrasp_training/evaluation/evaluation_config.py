@@ -38,7 +38,7 @@ class EvaluationConfig:
     gripper: BenchmarkGripper = field(default_factory=BenchmarkGripper)
     # The benchmark closes on the line between the fingertips and smooths normals in a distance field: so the
     # tips alone, unlike the labels, whose pads are as long as the fingers.
-    pad: FingerPad = field(default_factory=lambda: FingerPad(columns_m=(0.0015, 0.0045, 0.0075)))
+    pad: FingerPad = field(default_factory=FingerPad)
     coverage_friction: float = 0.8  # an object is covered by a grasp that needs no more (DESIGN 3)
 
     def __post_init__(self) -> None:

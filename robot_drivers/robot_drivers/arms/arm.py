@@ -40,7 +40,7 @@ class UnreachablePose(ArmError):
 
 
 class Arm(Protocol):
-    """A six-joint arm. Poses are (4, 4) transforms of the TCP in the arm's `base` frame, z up.
+    """An arm of six or seven joints. Poses are (4, 4) transforms of the TCP in its `base` frame, z up.
 
     The TCP lies between the fingertips; its z axis points along the approach, its y along the closing
     direction. As a context manager the arm is connected on entry, stopped and disconnected on exit.
@@ -64,7 +64,7 @@ class Arm(Protocol):
         ...
 
     def joint_positions(self) -> Float64Array:
-        """Measured joint angles, (6,) rad."""
+        """Measured joint angles, (6,) or (7,) rad: as many as the arm has joints."""
         ...
 
     def tcp_pose(self) -> Float64Array:
@@ -72,11 +72,15 @@ class Arm(Protocol):
         ...
 
     def forward_kinematics(self, q_rad: Float64Array) -> Float64Array:
-        """T_base_tcp (4, 4) at the joint angles (6,) rad."""
+        """T_base_tcp (4, 4) at the joint angles rad."""
+        ...
+
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """T_base_tcp (N, 4, 4) at angles (N, joints) rad by published figures: quick, off by millimetres."""
         ...
 
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
-        """Joint angles (6,) rad that put the TCP at the pose, those nearest to the present ones.
+        """Joint angles rad that put the TCP at the pose, those nearest to the present ones.
 
         Raises:
             UnreachablePose: there are none that the arm can move to without folding itself over.
@@ -97,10 +101,37 @@ class Arm(Protocol):
         ...
 
     def move_joints(self, q_rad: Float64Array, *, speed_rad_s: float, acceleration_rad_s2: float) -> None:
-        """Move all joints together to the angles (6,) rad; returns when they are there.
+        """Move all joints together to the angles rad; returns when they are there.
 
         Raises:
             ArmStopped: `stop` was called, or the arm's safety stopped it; it rests.
+        """
+        ...
+
+    def servo(self, T_base_tcp: Float64Array, *, duration_s: float) -> None:
+        """Be at the pose `duration_s` from now, on a straight line from the last one; returns at once.
+
+        The arm follows with the lag of its controller and holds the last pose until the next call, a move
+        or `end_servo`. Steps are small: whoever calls limits speed and acceleration (`Steering` does).
+
+        Raises:
+            UnreachablePose: no joint angles for the pose; the arm holds the one before.
+            ArmStopped: `stop` was called, or the arm's safety stopped it; it rests.
+        """
+        ...
+
+    def end_servo(self) -> None:
+        """Bring a servoing arm to rest, and return then; does nothing otherwise."""
+        ...
+
+    def recover(self) -> str:
+        """Release what may be released from here, once a person has looked; says what was done.
+
+        A stop that somebody has to release at the robot stays, and nothing moves.
+
+        Raises:
+            ArmStopped: the arm's own safety still holds it; the message says what to do.
+            ArmError: it does not get ready.
         """
         ...
 

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.transform import Rotation
 
 from anygrasp_perception.arrays import Float64Array
-from anygrasp_perception.se3 import check_transform, inverse, make_transform
+from anygrasp_perception.se3 import check_transform, inverse
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
+from robot_drivers.arms.straight_line import StraightLine
 
 __all__ = ["KinematicArm", "Kinematics"]
 
@@ -84,6 +84,10 @@ class KinematicArm:
         self._check_connected()
         return self._kinematics.forward(q_rad) @ self._T_tool0_tcp
 
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """See Arm."""
+        return np.array([self._kinematics.forward(q) @ self._T_tool0_tcp for q in q_rad])
+
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
         """See Arm."""
         self._check_connected()
@@ -104,17 +108,13 @@ class KinematicArm:
     def move_linear(self, T_base_tcp: Float64Array, *, speed_m_s: float, acceleration_m_s2: float) -> None:
         """See Arm."""
         T_goal = check_transform(T_base_tcp, "T_base_tcp")
-        T_start = self.tcp_pose()
-        way = T_goal[:3, 3] - T_start[:3, 3]
-        turn = Rotation.from_matrix(T_goal[:3, :3] @ T_start[:3, :3].T)
+        line = StraightLine(self.tcp_pose(), T_goal)
 
         def joints_at(done: float) -> Float64Array:
-            R = (turn**done).as_matrix() @ T_start[:3, :3]
-            T = make_transform(R, T_start[:3, 3] + done * way)
-            return self.inverse_kinematics(T)
+            return self.inverse_kinematics(line.at(done))
 
         joints_at(1.0)
-        self._follow(joints_at, float(np.linalg.norm(way)), speed_m_s, acceleration_m_s2)
+        self._follow(joints_at, line.length_m, speed_m_s, acceleration_m_s2)
 
     def move_joints(self, q_rad: Float64Array, *, speed_rad_s: float, acceleration_rad_s2: float) -> None:
         """See Arm."""
@@ -125,6 +125,21 @@ class KinematicArm:
         self._follow(
             lambda done: q_start + done * way, float(np.abs(way).max()), speed_rad_s, acceleration_rad_s2
         )
+
+    def servo(self, T_base_tcp: Float64Array, *, duration_s: float) -> None:
+        """See Arm; this one is there at once."""
+        if self._stop_requested.is_set():
+            raise ArmStopped("stopped by request: call clear_stop() before the next move")
+        self._q = self.inverse_kinematics(T_base_tcp)
+
+    def end_servo(self) -> None:
+        """See Arm."""
+        self._check_connected()
+
+    def recover(self) -> str:
+        """See Arm; nothing ever holds this one."""
+        self._check_connected()
+        return "the arm is ready"
 
     def stop(self) -> None:
         """See Arm."""

@@ -15,9 +15,14 @@ import numpy as np
 from anygrasp_perception.arrays import Float64Array
 from anygrasp_perception.se3 import check_transform
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
+from robot_drivers.arms.straight_line import StraightLine
 from robot_drivers.arms.ur_config import UrArmConfig
+from robot_drivers.arms.ur_kinematics import ur_flange_poses
+from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_pose import transform_from_ur_pose, ur_pose_from_transform
-from robot_drivers.arms.ur_session import UrLink, UrSession
+from robot_drivers.arms.ur_recovery import recover_ur
+from robot_drivers.arms.ur_rtde_session import UrRtdeSession
+from robot_drivers.arms.ur_script_session import UrScriptSession
 from robot_drivers.arms.ur_snapshot import UrSnapshot
 from robot_drivers.clock import Clock, WallClock
 
@@ -36,6 +41,16 @@ _ARRIVED_M, _ARRIVED_RAD = 0.02, 0.1
 
 _STANDING_RAD = 1e-5
 
+_SESSIONS: dict[str, Callable[[UrArmConfig], UrLink]] = {"rtde": UrRtdeSession, "urscript": UrScriptSession}
+
+_PROGRAM_ENDED = (
+    "the control program on the UR ended during the move: it was stopped on the pendant, "
+    "or ran into an error that the pendant shows"
+)
+
+# The controller moves slower than it was asked to: worth a word.
+_SLOWED = 0.95
+
 
 class UrArm:
     """An `Arm` behind the real-time data exchange of a UR controller, real or emulated.
@@ -45,26 +60,31 @@ class UrArm:
     another port; where that is gone too, the controller's watchdog halts the arm.
 
     Args:
-        open_link: connects to the controller; over the network by default.
+        open_link: connects to the controller; by default over the transport that the config names.
+        recover: what `recover` does.
         clock: what moves are watched by.
     """
 
     def __init__(
         self,
         config: UrArmConfig | None = None,
-        open_link: Callable[[UrArmConfig], UrLink] = UrSession,
+        open_link: Callable[[UrArmConfig], UrLink] | None = None,
+        recover: Callable[[UrArmConfig], str] = recover_ur,
         clock: Clock | None = None,
     ) -> None:
         self.config = config or UrArmConfig()
-        self._open_link = open_link
+        self._open_link = open_link or _SESSIONS[self.config.transport]
+        self._recover = recover
         self._clock = clock or WallClock()
         self._session: UrLink | None = None
         self._stop_requested = threading.Event()
         self._one_move = threading.Lock()
+        self._servo_from: Float64Array | None = None  # last pose sent while servoing
 
     def connect(self) -> None:
         """See Arm; also sets TCP and payload. Raises ArmStopped while the robot's safety holds it."""
         if self._session is None:
+            self._servo_from = None
             self._session = self._open_link(self.config)
 
     def close(self) -> None:
@@ -76,26 +96,26 @@ class UrArm:
     def state(self) -> ArmState:
         """See Arm."""
         try:
-            return self._ask(lambda session: session.snapshot()).state
+            return self._ask(_snapshot).state
         except ArmError:
             return ArmState.DISCONNECTED
 
     def joint_positions(self) -> Float64Array:
         """See Arm."""
-        return np.array(self._ask(lambda session: session.snapshot()).q_rad)
+        return np.array(self._ask(_snapshot).q_rad)
 
     def tcp_pose(self) -> Float64Array:
         """See Arm."""
-        return transform_from_ur_pose(self._ask(lambda session: session.snapshot()).tcp_pose)
+        return transform_from_ur_pose(self._ask(_snapshot).tcp_pose)
 
     def forward_kinematics(self, q_rad: Float64Array) -> Float64Array:
         """See Arm; the controller works it out, with the calibration of its arm."""
+        q = _six_joints(q_rad)
+        return transform_from_ur_pose(self._ask(lambda session: session.forward(q)))
 
-        def forward(session: UrLink) -> Sequence[float]:
-            session.prepare()
-            return session.forward(_six_joints(q_rad))
-
-        return transform_from_ur_pose(self._ask(forward))
+    def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
+        """See Arm."""
+        return ur_flange_poses(self.config.model, q_rad) @ self.config.T_tool0_tcp
 
     def inverse_kinematics(self, T_base_tcp: Float64Array) -> Float64Array:
         """See Arm; the controller works it out, with the calibration of its arm."""
@@ -135,23 +155,62 @@ class UrArm:
             if off_rad > _ARRIVED_RAD:
                 raise ArmError(f"the move ended {off_rad:.3f} rad from its target: is something in the way?")
 
+    def servo(self, T_base_tcp: Float64Array, *, duration_s: float) -> None:
+        """See Arm; a pose out of reach ends the control program and is an ArmStopped here."""
+        T_goal = check_transform(T_base_tcp, "T_base_tcp")
+        if self._one_move.locked():
+            raise ArmError("the arm is moving already: wait for the move or stop it")
+        if self._stop_requested.is_set():
+            self.end_servo()
+            raise ArmStopped("stopped by request: call clear_stop() before the next move")
+        T_from = self._servo_from
+        if T_from is None:
+            self._ask(_prepare)
+            T_from = self.tcp_pose()
+        count = max(1, round(duration_s * self.config.frequency_hz))
+        line = StraightLine(T_from, T_goal)
+        poses = [ur_pose_from_transform(T) for T in line.poses(np.arange(1, count + 1) / count)]
+        now = self._ask(lambda session: session.servo(poses))
+        self._servo_from = T_goal
+        if now.state is not ArmState.RUNNING or not now.program_running:
+            self._servo_from = None
+            self._end_program()
+            raise ArmStopped(now.explain() if now.state is not ArmState.RUNNING else _PROGRAM_ENDED)
+
+    def end_servo(self) -> None:
+        """See Arm."""
+        if self._servo_from is not None:
+            self._servo_from = None
+            self._ask(lambda session: session.end_servo())
+
     def stop(self) -> None:
         """See Arm."""
         self._stop_requested.set()
+        if self._servo_from is not None:  # nobody may call again
+            threading.Thread(target=self._halt_servo, name="halt servo", daemon=True).start()
 
     def clear_stop(self) -> None:
         """See Arm."""
         if self._session is not None:
-            self._ask(lambda session: session.prepare())
+            self._ask(_prepare)
         self._stop_requested.clear()
 
-    def unlock_protective_stop(self) -> None:
-        """Unlock after a protective stop, once a person has seen the cause and removed it.
+    def recover(self) -> str:
+        """See Arm: unlocks a protective stop, after 5 s at the earliest, or powers the arm on."""
+        return self._recover(self.config)
 
-        Raises:
-            ArmStopped: the robot is not unlocked, e.g. within the first five seconds.
-        """
-        self._ask(lambda session: session.unlock())
+    def details(self) -> dict[str, str]:
+        """The controller's modes and speed in words, for diagnostics; empty while not connected."""
+        try:
+            now = self._ask(_snapshot)
+        except ArmError:
+            return {}
+        return {
+            "robot_mode": now.mode_name,
+            "safety_mode": now.safety_name,
+            "speed_scaling": f"{now.speed_scaling:.2f}",
+            "control_program": "running" if now.program_running else "ended",
+        }
 
     def __enter__(self) -> UrArm:
         self.connect()
@@ -161,6 +220,12 @@ class UrArm:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _halt_servo(self) -> None:
+        try:
+            self.end_servo()
+        except ArmError as error:
+            _LOG.error("the UR did not take the stop: %s", error)
 
     def _ask(self, request: Callable[[UrLink], _Answer]) -> _Answer:
         session = self._session
@@ -180,6 +245,7 @@ class UrArm:
         if not self._one_move.acquire(blocking=False):
             raise ArmError("the arm is moving already: wait for the other move or stop it")
         try:
+            self.end_servo()
             yield
         finally:
             self._one_move.release()
@@ -188,21 +254,24 @@ class UrArm:
         """Begin a move and watch it until it has ended."""
         if self._stop_requested.is_set():
             raise ArmStopped("a stop was requested: call clear_stop() before the next move")
-        before = self._ask(lambda session: session.prepare())
+        before = self._ask(_prepare)
         if not self._ask(lambda session: session.begin(method, target, speed, acceleration)):
-            self._ask(lambda session: session.prepare())  # says why
+            self._ask(_prepare)  # says why
             raise ArmError(f"the UR did not begin {method}: try again")
+        if before.speed_scaling < _SLOWED:
+            _LOG.warning(
+                "the UR moves at %.0f %% of its speed: turn up the speed slider on the pendant, or its "
+                "safety reduces it",
+                100.0 * before.speed_scaling,
+            )
         stood_s, q_rad = self._clock.now_s(), before.q_rad
         while not self._clock.wait(self._stop_requested, _POLL_S):
-            now = self._ask(lambda session: session.snapshot())
+            now = self._ask(_snapshot)
             if now.state is not ArmState.RUNNING:
                 self._end_program()
                 raise ArmStopped(now.explain())
             if not now.program_running:
-                raise ArmStopped(
-                    "the control program on the UR ended during the move: it was stopped on the pendant, "
-                    "or ran into an error that the pendant shows"
-                )
+                raise ArmStopped(_PROGRAM_ENDED)
             if now.operation_id != before.operation_id and not now.operation_running:
                 return
             if np.abs(np.subtract(now.q_rad, q_rad)).max() > _STANDING_RAD:
@@ -227,10 +296,18 @@ class UrArm:
         """State once the measured joints rest, at the latest after a moment."""
         deadline_s = self._clock.now_s() + _REST_TIMEOUT_S
         while True:
-            snapshot = self._ask(lambda session: session.snapshot())
+            snapshot = self._ask(_snapshot)
             if np.abs(snapshot.qd_rad_s).max() < _REST_RAD_S or self._clock.now_s() > deadline_s:
                 return snapshot
             self._clock.wait(self._stop_requested, _POLL_S)
+
+
+def _snapshot(session: UrLink) -> UrSnapshot:
+    return session.snapshot()
+
+
+def _prepare(session: UrLink) -> UrSnapshot:
+    return session.prepare()
 
 
 def _six_joints(q_rad: Float64Array) -> list[float]:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import ArmError, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_snapshot import UrSnapshot
@@ -13,21 +14,24 @@ from robot_drivers.arms.ur_snapshot import UrSnapshot
 __all__ = ["check_joints", "check_running"]
 
 
-def check_joints(q_rad: Float64Array, q_now: Float64Array, where: str, config: UrArmConfig) -> None:
-    """Raise UnreachablePose when joint angles (6,) rad are beyond a limit or far from the present ones."""
-    joint, limit_rad = int(np.argmax(np.abs(q_rad))), config.joint_limit_rad
-    if abs(q_rad[joint]) > limit_rad:
+def check_joints(
+    q_rad: Sequence[float], q_now_rad: Sequence[float], where: str, config: UrArmConfig
+) -> list[float]:
+    """The joint angles (6,) rad of a pose; UnreachablePose beyond a limit or far from the present ones."""
+    q, limit_rad = np.array(q_rad), config.joint_limit_rad
+    joint = int(np.argmax(np.abs(q)))
+    if not abs(q[joint]) <= limit_rad:
         raise UnreachablePose(
-            f"{where} needs joint {joint + 1} at {q_rad[joint]:.2f} rad (limit {limit_rad:.2f}): "
-            "choose another"
+            f"{where} needs joint {joint + 1} at {q[joint]:.2f} rad (limit {limit_rad:.2f}): choose another"
         )
-    turn_rad, limit_rad = q_rad - q_now, config.max_joint_change_rad
+    turn_rad, limit_rad = q - np.array(q_now_rad), config.max_joint_change_rad
     joint = int(np.argmax(np.abs(turn_rad)))
     if abs(turn_rad[joint]) > limit_rad:
         raise UnreachablePose(
             f"{where} needs joint {joint + 1} to turn by {turn_rad[joint]:.2f} rad "
             f"(limit {limit_rad:.2f}): choose another"
         )
+    return [float(angle) for angle in q]
 
 
 def check_running(snapshot: UrSnapshot) -> None:

@@ -59,9 +59,13 @@ class UrClient:
             )
         self._pipe = Connection(ours.detach())
 
-    def open_receive(self) -> None:
-        """Connect to the state stream. Raises ArmLost when the controller cannot be reached."""
-        self._request("open_receive")
+    def open_receive(self, registers: bool = False) -> None:
+        """Connect to the state stream, with the registers that our scripts write if they are needed.
+
+        Raises:
+            ArmLost: the controller cannot be reached.
+        """
+        self._request("open_receive", registers)
 
     def open_control(self, watchdog_hz: float) -> None:
         """Upload the control program; it ends when its client falls silent for longer than 1 / watchdog_hz.
@@ -79,6 +83,15 @@ class UrClient:
     def control(self, method: str, *arguments: Any) -> Any:
         """Call a method of RTDEControlInterface. Raises ArmLost, or ArmError with what ur_rtde raised."""
         return self._request("control", method, *arguments)
+
+    def servo(self, poses: list[list[float]], lookahead_s: float, gain: float) -> UrSnapshot:
+        """Servo through UR poses, one a controller period, and hold the last. Raises ArmLost, ArmError."""
+        snapshot: UrSnapshot = self._request("servo", poses, lookahead_s, gain)
+        return snapshot
+
+    def end_servo(self) -> None:
+        """Bring a servoing arm to rest; returns when it is. Raises ArmLost."""
+        self._request("end_servo")
 
     def brake(self) -> None:
         """Bring the joints to rest as fast as the arm takes it; returns when they are. Raises ArmLost."""

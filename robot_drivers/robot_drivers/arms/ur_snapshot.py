@@ -23,7 +23,24 @@ _ROBOT_MODES = {
     7: "running",
     8: "updating firmware",
 }
+_SAFETY_MODES = {
+    1: "normal",
+    2: "reduced",
+    3: "protective stop",
+    4: "recovery",
+    5: "safeguard stop",
+    6: "system emergency stop",
+    7: "robot emergency stop",
+    8: "violation",
+    9: "fault",
+    10: "validate joint id",
+    11: "undefined",
+}
+_RESTARTS = (8, 9)
 _RUNNING = 7
+
+# No joint, speed or pose of a UR comes near.
+_ABSURD = 1000.0
 _NORMAL, _REDUCED = 1, 2
 _STOPS = {
     3: ArmState.PROTECTIVE_STOP,
@@ -60,6 +77,8 @@ class UrSnapshot(NamedTuple):
     program_running: bool  # the control program that executes the moves
     operation_id: int  # counts the moves the program has begun
     operation_running: bool  # the latest of them is under way
+    speed_scaling: float = 1.0  # share of the programmed speed at which it moves, 0 to 1
+    results: tuple[float, ...] = ()  # what a script of ours has computed, six numbers
 
     @property
     def state(self) -> ArmState:
@@ -69,15 +88,35 @@ class UrSnapshot(NamedTuple):
         ready = self.robot_mode == _RUNNING and self.safety_mode in (_NORMAL, _REDUCED)
         return ArmState.RUNNING if ready else ArmState.NOT_READY
 
+    @property
+    def mode_name(self) -> str:
+        """The robot mode in words."""
+        return _ROBOT_MODES.get(self.robot_mode, f"robot mode {self.robot_mode}")
+
+    @property
+    def safety_name(self) -> str:
+        """The safety mode in words."""
+        return _SAFETY_MODES.get(self.safety_mode, f"safety mode {self.safety_mode}")
+
     def explain(self) -> str:
         """Why the arm does not move, and what to do about it."""
         if self.state in _ADVICE:
             return _ADVICE[self.state]
-        mode = _ROBOT_MODES.get(self.robot_mode, str(self.robot_mode))
+        modes = f"robot mode: {self.mode_name}, safety mode: {self.safety_name}"
+        if self.safety_mode in _RESTARTS:
+            return f"the UR's safety system has failed ({modes}): restart the safety on the pendant"
         return (
-            f"the UR is not running (robot mode: {mode}, safety mode: {self.safety_mode}): power the arm on "
-            "and release its brakes on the pendant"
+            f"the UR is not running ({modes}): power the arm on and release its brakes on the pendant, or "
+            "recover it from here"
         )
+
+    def check_numbers(self) -> None:
+        """Raise ValueError when what the controller sent cannot be a measurement."""
+        numbers = (*self.q_rad, *self.qd_rad_s, *self.tcp_pose, self.speed_scaling)
+        if len(numbers) != 19 or not all(abs(number) < _ABSURD for number in numbers):  # also catches NaN
+            raise ValueError(f"joints {self.q_rad} rad, pose {self.tcp_pose}, speed {self.speed_scaling}")
+        if self.robot_mode not in _ROBOT_MODES or self.safety_mode not in _SAFETY_MODES:
+            raise ValueError(f"robot mode {self.robot_mode}, safety mode {self.safety_mode}")
 
 
 def braking_rad_s2(qd_rad_s: Iterable[float]) -> float:

@@ -37,6 +37,11 @@ class Gripper(Protocol):
     Everything raises GripperLost when the connection is gone.
     """
 
+    @property
+    def force_range_n(self) -> tuple[float, float]:
+        """Newtons at force 0 and at force 1."""
+        ...
+
     def connect(self) -> None:
         """Connect; does nothing while connected. The fingers do not move."""
         ...

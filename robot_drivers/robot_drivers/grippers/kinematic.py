@@ -35,6 +35,11 @@ class KinematicGripper:
         self._active = False
         self._stop_requested = threading.Event()
 
+    @property
+    def force_range_n(self) -> tuple[float, float]:
+        """See Gripper; that of a 2F-85."""
+        return (20.0, 235.0)
+
     def connect(self) -> None:
         """See Gripper."""
         self._connected = True

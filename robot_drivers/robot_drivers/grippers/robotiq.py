@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Robotiq 2F-85 and 2F-140 by the registers of their controller, whichever way these are reached."""
+"""Robotiq 2F-85 and 2F-140, whatever carries their registers."""
 
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from types import TracebackType
+from typing import Protocol
 
 from robot_drivers.clock import Clock, WallClock
-from robot_drivers.grippers.gripper import GripperError, GripperState, GripperTimeout
+from robot_drivers.grippers.gripper import GripperError, GripperLost, GripperState, GripperTimeout
+from robot_drivers.grippers.robotiq_config import RobotiqConfig
 
-__all__ = ["RobotiqConfig", "RobotiqRegisters"]
+__all__ = ["RobotiqGripper", "RobotiqLink"]
 
 _POLL_S = 0.01
 
@@ -35,66 +37,75 @@ _FAULTS = {
 }
 
 
-@dataclass(frozen=True)
-class RobotiqConfig:
-    """Address, calibration and time limits.
+class RobotiqLink(Protocol):
+    """Registers of one gripper by their names in the manual: ACT GTO POS SPE FOR; STA OBJ FLT PRE POS.
 
-    Raises:
-        ValueError: a value outside its range.
+    After GripperLost or GripperTimeout the link is closed: an answer to come could be a late one.
     """
 
-    robot_ip: str = "127.0.0.1"  # address of the UR controller that runs the URCap
-    port: int = 63352  # of the URCap
-    open_width_m: float = 0.085  # between the fingertips of the open gripper; 0.140 for a 2F-140
-    open_count: int = 3  # register POS of the open gripper
-    closed_count: int = 230  # register POS where the fingertips meet
-    answer_timeout_s: float = 2.0  # longest wait for an answer
-    move_timeout_s: float = 8.0  # longest motion of the fingers; a slow full stroke takes 4.3 s
-    activation_timeout_s: float = 12.0  # longest activation, which opens and closes the fingers once
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        ...
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.open_count < self.closed_count <= 255:
-            raise ValueError(
-                f"open_count {self.open_count} must be below closed_count {self.closed_count}, both 0 to 255"
-            )
-        for name in ("open_width_m", "answer_timeout_s", "move_timeout_s", "activation_timeout_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
+    def open(self) -> None:
+        """Connect. Raises GripperLost."""
+        ...
+
+    def close(self) -> None:
+        """Disconnect."""
+        ...
+
+    def read(self, *names: str) -> tuple[int, ...]:
+        """Registers, each 0 to 255. Raises GripperLost, GripperTimeout."""
+        ...
+
+    def write(self, registers: dict[str, int], changed: dict[str, int]) -> None:
+        """Set the requests: all of them, and those among them that change. Raises as `read`."""
+        ...
 
 
-class RobotiqRegisters(ABC):
-    """The part of a `Gripper` that reads and writes registers: POS, SPE, FOR, GTO, PRE, STA, OBJ and FLT.
+class RobotiqGripper:
+    """A `Gripper`; its width is taken as linear in the position count, which is good to about 1 mm.
 
-    Width is taken as linear in the position count, which for a 2F-85 is good to about 1 mm.
+    Args:
+        link: to its registers.
+        clock: what motions are watched by.
     """
 
-    def __init__(self, config: RobotiqConfig | None = None, clock: Clock | None = None) -> None:
-        self.config = config or RobotiqConfig()
+    def __init__(self, config: RobotiqConfig, link: RobotiqLink, clock: Clock | None = None) -> None:
+        self.config = config
+        self._link = link
         self._clock = clock or WallClock()
+        self._registers = {"ACT": 1, "GTO": 0, "POS": 0, "SPE": 255, "FOR": 0}
+        self._exchange_lock = threading.Lock()
         self._stop_requested = threading.Event()
 
-    @abstractmethod
+    @property
+    def force_range_n(self) -> tuple[float, float]:
+        """See Gripper."""
+        return (self.config.min_force_n, self.config.max_force_n)
+
+    def connect(self) -> None:
+        """See Gripper."""
+        with self._exchange_lock:
+            if not self._link.is_open:
+                self._link.open()
+
     def close(self) -> None:
         """See Gripper."""
-
-    @abstractmethod
-    def _get(self, name: str) -> int:
-        """Value of a register; GripperLost when not connected."""
-
-    @abstractmethod
-    def _set(self, **registers: int) -> None:
-        """Write registers; GripperLost when not connected."""
+        self._link.close()
 
     def activate(self) -> None:
         """See Gripper; an activation opens and closes the fingers once."""
-        if self._get("STA") == _ACTIVE and self._get("FLT") == 0:
+        if self._read("STA", "FLT") == (_ACTIVE, 0):
             return
         limit_s = self.config.activation_timeout_s
-        self._set(ACT=0, GTO=0)  # else the fingers would go to the last request when they are active again
-        self._wait(lambda: self._get("STA") == 0, limit_s, "reset")
-        self._set(ACT=1)
-        self._wait(lambda: self._get("STA") == _ACTIVE, limit_s, "activate")
-        self._check_fault()
+        self._write(ACT=0, GTO=0)  # else the fingers would go to the last request when they are active again
+        self._wait(lambda: self._read("STA") == (0,), limit_s, "reset")
+        self._write(ACT=1)
+        self._wait(lambda: self._read("STA") == (_ACTIVE,), limit_s, "activate")
+        self._check_fault(*self._read("FLT"))
 
     def move(self, width_m: float, *, speed: float, force: float) -> GripperState:
         """See Gripper."""
@@ -105,31 +116,29 @@ class RobotiqRegisters(ABC):
             raise ValueError(f"speed {speed} and force {force} must be 0 to 1")
         closing = 1.0 - width_m / config.open_width_m
         count = round(config.open_count + closing * (config.closed_count - config.open_count))
-        self._stop_requested.clear()
-        # PRE echoes the request; until it does, OBJ speaks of the last motion. A repetition has no echo.
-        repeated = self._get("PRE") == count
-        self._set(POS=count, SPE=round(255 * speed), FOR=round(255 * force), GTO=1)
-        trusted_s = self._clock.now_s() + (_REACTION_S if repeated else 0.0)
-
-        def rests() -> bool:
-            self._check_fault()
-            if self._stop_requested.is_set():
-                return True
-            return (
-                self._clock.now_s() >= trusted_s and self._get("PRE") == count and self._get("OBJ") != _MOVING
-            )
-
-        self._wait(rests, config.move_timeout_s, f"move to {width_m:.3f} m")
+        self._go(count, round(255 * speed), round(255 * force), f"move to {width_m:.3f} m")
         state = self.state()
         if self._stop_requested.is_set():  # without a request to go anywhere OBJ means nothing
             return replace(state, object_detected=False, moving=False)
         return state
 
+    def measure_stroke(self) -> tuple[int, int]:
+        """Close and open the empty gripper slowly; the counts at both ends, for open_count and closed_count.
+
+        Fingers other than the delivered ones meet earlier or later: measure once, write both into the config.
+        """
+        ends: list[int] = []
+        for count in (255, 0):
+            self._go(count, 0, 0, f"go to count {count}")
+            ends.extend(self._read("POS"))
+        closed_count, open_count = ends
+        return open_count, closed_count
+
     def state(self) -> GripperState:
         """See Gripper."""
         config = self.config
-        closed = (self._get("POS") - config.open_count) / (config.closed_count - config.open_count)
-        contact = self._get("OBJ")
+        position, contact = self._read("POS", "OBJ")
+        closed = (position - config.open_count) / (config.closed_count - config.open_count)
         return GripperState(
             width_m=config.open_width_m * min(1.0, max(0.0, 1.0 - closed)),
             object_detected=contact in (_OBJECT_OPENING, _OBJECT_CLOSING),
@@ -138,11 +147,36 @@ class RobotiqRegisters(ABC):
 
     def stop(self) -> None:
         """See Gripper."""
-        self._set(GTO=0)
+        self._write(GTO=0)
         self._stop_requested.set()
 
-    def _check_fault(self) -> None:
-        fault = self._get("FLT")
+    def __enter__(self) -> RobotiqGripper:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _go(self, count: int, speed: int, force: int, what: str) -> None:
+        """Send the fingers to a position count; returns when they rest."""
+        self._stop_requested.clear()
+        # PRE echoes the request; until it does, OBJ speaks of the last motion. A repetition has no echo.
+        repeated = self._read("PRE") == (count,)
+        self._write(POS=count, SPE=speed, FOR=force, GTO=1)
+        trusted_s = self._clock.now_s() + (_REACTION_S if repeated else 0.0)
+
+        def rests() -> bool:
+            fault, echo, contact = self._read("FLT", "PRE", "OBJ")
+            self._check_fault(fault)
+            if self._stop_requested.is_set():
+                return True
+            return self._clock.now_s() >= trusted_s and echo == count and contact != _MOVING
+
+        self._wait(rests, self.config.move_timeout_s, what)
+
+    def _check_fault(self, fault: int) -> None:
         if fault:
             cause = _FAULTS.get(fault, "see its manual")
             raise GripperError(f"the gripper reports fault {fault}: {cause}; then activate it again")
@@ -156,3 +190,22 @@ class RobotiqRegisters(ABC):
                     f"the gripper did not {what} within {limit_s:.0f} s: is it powered and free to move?"
                 )
             self._clock.wait(self._stop_requested, _POLL_S)
+
+    def _read(self, *names: str) -> tuple[int, ...]:
+        with self._exchange_lock:
+            self._check_open()
+            values = self._link.read(*names)
+            if len(values) != len(names) or not all(0 <= value <= 255 for value in values):
+                self._link.close()
+                raise GripperLost(f"the gripper answered {values} for {names}: is it a Robotiq gripper?")
+            return values
+
+    def _write(self, **changed: int) -> None:
+        with self._exchange_lock:
+            self._check_open()
+            self._registers.update(changed)
+            self._link.write(dict(self._registers), changed)
+
+    def _check_open(self) -> None:
+        if not self._link.is_open:
+            raise GripperLost("not connected to the gripper: call connect first")

@@ -3,88 +3,82 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from types import TracebackType
+from collections.abc import Callable
 
-from robot_drivers.grippers.gripper import GripperLost, GripperTimeout
-from robot_drivers.grippers.robotiq import RobotiqConfig, RobotiqRegisters
+from robot_drivers.grippers.byte_stream import ByteStream, TcpStream, exchange
+from robot_drivers.grippers.gripper import GripperError, GripperLost
+from robot_drivers.grippers.robotiq import RobotiqGripper
+from robot_drivers.grippers.robotiq_config import RobotiqConfig
 
-__all__ = ["RobotiqConfig", "RobotiqSocketGripper"]
+__all__ = ["RobotiqConfig", "RobotiqSocketGripper", "RobotiqSocketLink"]
+
+_ACKNOWLEDGED = b"ack"
 
 
-class RobotiqSocketGripper(RobotiqRegisters):
-    """A `Gripper` that speaks the URCap's text protocol: `GET POS`, `SET POS 255 GTO 1`."""
+class RobotiqSocketLink:
+    """The URCap's text protocol: `GET POS` is answered `POS 3`, `SET POS 255 GTO 1` with `ack`."""
 
-    def __init__(self, config: RobotiqConfig | None = None) -> None:
-        super().__init__(config)
-        self._socket: socket.socket | None = None
-        self._exchange_lock = threading.Lock()
+    def __init__(self, config: RobotiqConfig) -> None:
+        self._config = config
+        self._stream: ByteStream | None = None
 
-    def connect(self) -> None:
-        """See Gripper."""
-        if self._socket is not None:
-            return
-        address = (self.config.robot_ip, self.config.port)
+    @property
+    def is_open(self) -> bool:
+        """See RobotiqLink."""
+        return self._stream is not None
+
+    def open(self) -> None:
+        """See RobotiqLink."""
+        config = self._config
         try:
-            self._socket = socket.create_connection(address, timeout=self.config.answer_timeout_s)
+            self._stream = TcpStream(config.robot_ip, config.port, config.answer_timeout_s)
         except OSError as error:
             raise GripperLost(
-                f"no gripper answers at {address[0]}:{address[1]}: check the address, and that the Robotiq "
-                f"URCap is installed and the robot switched on ({error})"
+                f"no gripper answers at {config.robot_ip}:{config.port}: check the address, and that the "
+                f"Robotiq URCap is installed and the robot switched on ({error})"
             ) from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def close(self) -> None:
-        """See Gripper."""
-        connection, self._socket = self._socket, None
-        if connection is not None:
-            connection.close()
+        """See RobotiqLink."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
-    def __enter__(self) -> RobotiqSocketGripper:
-        self.connect()
-        return self
+    def read(self, *names: str) -> tuple[int, ...]:
+        """See RobotiqLink."""
+        return tuple(self._get(name) for name in names)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _get(self, name: str) -> int:
-        answer = self._exchange(f"GET {name}\n").split()
-        if len(answer) != 2 or answer[0] != name or not answer[1].isdigit():
-            self.close()
-            raise GripperLost(
-                f"the gripper answered {' '.join(answer)!r} to GET {name}: is it a Robotiq URCap?"
-            )
-        return int(answer[1])
-
-    def _set(self, **registers: int) -> None:
-        values = " ".join(f"{name} {value}" for name, value in registers.items())
-        answer = self._exchange(f"SET {values}\n").strip()
-        if answer != "ack":
+    def write(self, registers: dict[str, int], changed: dict[str, int]) -> None:
+        """See RobotiqLink."""
+        values = " ".join(f"{name} {value}" for name, value in changed.items())
+        answer = self._exchange(f"SET {values}\n", lambda answer: len(answer.strip()) >= len(_ACKNOWLEDGED))
+        if answer.strip() != _ACKNOWLEDGED:
             self.close()
             raise GripperLost(f"the gripper answered {answer!r} to SET {values}: is it a Robotiq URCap?")
 
-    def _exchange(self, line: str) -> str:
-        """One request and its answer; after a failure the next answer could be a late one: none follows."""
-        with self._exchange_lock:
-            connection = self._socket
-            if connection is None:
-                raise GripperLost("not connected to the gripper: call connect first")
-            try:
-                connection.sendall(line.encode("ascii"))
-                answer = connection.recv(1024).decode("ascii", "replace")
-            except TimeoutError as error:
-                self.close()
-                raise GripperTimeout(
-                    f"the gripper at {self.config.robot_ip} did not answer {line.strip()!r} within "
-                    f"{self.config.answer_timeout_s:.1f} s: check its power and cable, then connect again"
-                ) from error
-            except OSError as error:
-                self.close()
-                raise GripperLost(f"the connection to the gripper broke ({error}): connect again") from error
-        if not answer:
+    def _get(self, name: str) -> int:
+        answer = self._exchange(f"GET {name}\n", lambda answer: b"\n" in answer)
+        words = answer.split()
+        if len(words) != 2 or words[0] != name.encode() or not words[1].isdigit() or len(words[1]) > 3:
             self.close()
-            raise GripperLost("the gripper closed the connection: connect again")
-        return answer
+            raise GripperLost(f"the gripper answered {answer!r} to GET {name}: is it a Robotiq URCap?")
+        return int(words[1])
+
+    def _exchange(self, line: str, is_complete: Callable[[bytes], bool]) -> bytes:
+        stream, config = self._stream, self._config
+        if stream is None:
+            raise GripperLost("not connected to the gripper: call connect first")
+        name = f"the gripper at {config.robot_ip}"
+        try:
+            return exchange(stream, line.encode("ascii"), is_complete, config.answer_timeout_s, name)
+        except GripperError:
+            self.close()
+            raise
+
+
+class RobotiqSocketGripper(RobotiqGripper):
+    """A `Gripper` behind the URCap."""
+
+    def __init__(self, config: RobotiqConfig | None = None) -> None:
+        config = config or RobotiqConfig()
+        super().__init__(config, RobotiqSocketLink(config))

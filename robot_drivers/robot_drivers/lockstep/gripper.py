@@ -3,55 +3,55 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from robot_drivers.grippers.gripper import GripperLost
-from robot_drivers.grippers.robotiq import RobotiqConfig, RobotiqRegisters
+from robot_drivers.grippers.robotiq import RobotiqGripper
+from robot_drivers.grippers.robotiq_config import RobotiqConfig
 from robot_drivers.lockstep.robot import LockstepRobot
 
-__all__ = ["LockstepGripper"]
+__all__ = ["LockstepRobotiqLink", "lockstep_gripper"]
 
 
-class LockstepGripper(RobotiqRegisters):
-    """A `Gripper`; its moves advance the simulation."""
+def lockstep_gripper(robot: LockstepRobot, config: RobotiqConfig | None = None) -> RobotiqGripper:
+    """The Robotiq driver on a robot in lock-step; its moves advance the simulation."""
+    return RobotiqGripper(config or RobotiqConfig(), LockstepRobotiqLink(robot), robot)
 
-    def __init__(self, lockstep: LockstepRobot, config: RobotiqConfig | None = None) -> None:
-        super().__init__(config, lockstep)
+
+class LockstepRobotiqLink:
+    """A `RobotiqLink` without anything in between."""
+
+    def __init__(self, lockstep: LockstepRobot) -> None:
         self._robot = lockstep.robot
-        self._connected = False
+        self._open = False
 
-    def connect(self) -> None:
-        """See Gripper."""
-        self._connected = True
+    @property
+    def is_open(self) -> bool:
+        """See RobotiqLink."""
+        return self._open
+
+    def open(self) -> None:
+        """See RobotiqLink."""
+        self._open = True
 
     def close(self) -> None:
-        """See Gripper."""
-        self._connected = False
+        """See RobotiqLink."""
+        self._open = False
 
-    def __enter__(self) -> LockstepGripper:
-        self.connect()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _get(self, name: str) -> int:
-        self._check_connected()
+    def read(self, *names: str) -> tuple[int, ...]:
+        """See RobotiqLink."""
         with self._robot.lock:
-            value = self._robot.gripper.read(name)
+            return tuple(self._read(name) for name in names)
+
+    def write(self, registers: dict[str, int], changed: dict[str, int]) -> None:
+        """See RobotiqLink."""
+        with self._robot.lock:
+            taken = self._robot.gripper.write(changed)
+        if not taken:
+            self.close()
+            raise GripperLost(f"the emulated gripper refused {changed}: values are 0 to 255")
+
+    def _read(self, name: str) -> int:
+        value = self._robot.gripper.read(name)
         if value is None:
+            self.close()
             raise GripperLost(f"the emulated gripper has no register {name}: is it a Robotiq?")
         return value
-
-    def _set(self, **registers: int) -> None:
-        self._check_connected()
-        with self._robot.lock:
-            taken = self._robot.gripper.write(registers)
-        if not taken:
-            raise GripperLost(f"the emulated gripper refused {registers}: values are 0 to 255")
-
-    def _check_connected(self) -> None:
-        if not self._connected:
-            raise GripperLost("not connected to the gripper: call connect first")

@@ -13,12 +13,13 @@ from robot_drivers.executors.bin_picking import BinPickingExecutor, BinPickingRe
 from robot_drivers.executors.pick import OnEvent
 from robot_drivers.lockstep.cell import LockstepCell
 from robot_drivers.lockstep.eyes import EyesConfig, LockstepEyes
-from robot_drivers.lockstep.gripper import LockstepGripper
+from robot_drivers.lockstep.gripper import lockstep_gripper
 from robot_drivers.lockstep.ur_link import lockstep_arm
 from robot_drivers.report.attribution import AttemptOutcome, judge_attempts
 from robot_drivers.report.contact_sheet import PickPicture
 from robot_drivers.report.statistics import RunReport, build_report
 from robot_drivers.safety import SafeArm
+from robot_drivers.safety.safe_gripper import SafeGripper
 
 __all__ = ["LockstepRun", "clear_bin_in_lockstep"]
 
@@ -59,8 +60,9 @@ def clear_bin_in_lockstep(
         look = LockstepEyes(
             world, detector, robot.detection, (target.region_min_m, target.region_max_m), eyes
         )
-        arm = SafeArm(lockstep_arm(world.robot, robot.arm), robot.limits)
-        with arm, LockstepGripper(world.robot, robot.gripper) as gripper:
+        arm = SafeArm(lockstep_arm(world.robot, robot.arm), robot.limits, world.robot)
+        gripper = SafeGripper(lockstep_gripper(world.robot, robot.gripper), robot.limits)
+        with arm, gripper:
             gripper.activate()
             picker = BinPickingExecutor(
                 robot.picking, arm, gripper, look, world.robot.now_s, robot.limits, on_event

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from anygrasp_sim.emulators.rotation_vector import pose_to_transform, transform_to_pose
+from anygrasp_sim.emulators.ur_safety import SafetyMode
 from robot_drivers.arms.arm import ArmStopped, UnreachablePose
 from robot_drivers.arms.ur import UrArm
 from robot_drivers.arms.ur_checks import check_joints, check_running
 from robot_drivers.arms.ur_config import UrArmConfig
+from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_snapshot import UrSnapshot, braking_rad_s2
 from robot_drivers.lockstep.robot import LockstepRobot
 
@@ -24,14 +26,26 @@ _COMMAND_PERIODS = 2
 _REST_TIMEOUT_S = 0.3
 _REST_RAD_S = 1e-3
 
+_SERVO_DECELERATION_M_S2 = 10.0
+
 
 def lockstep_arm(robot: LockstepRobot, config: UrArmConfig | None = None) -> UrArm:
     """The UR driver on a robot in lock-step; its moves advance the simulation."""
-    return UrArm(config, lambda config: LockstepUrLink(robot, config), robot)
+
+    def open_link(config: UrArmConfig) -> UrLink:
+        return LockstepUrLink(robot, config)
+
+    def recover(config: UrArmConfig) -> str:
+        return _recover(robot)
+
+    return UrArm(config, open_link, recover, robot)
 
 
-class LockstepUrLink:
-    """A `UrLink`: the commands of the control program that ur_rtde uploads, without registers and network."""
+class LockstepUrLink(UrLink):
+    """The commands of the control program that ur_rtde uploads, without registers and network.
+
+    Whatever the configured transport: it can do what "rtde" can.
+    """
 
     def __init__(self, lockstep: LockstepRobot, config: UrArmConfig) -> None:
         self._lockstep = lockstep
@@ -44,15 +58,15 @@ class LockstepUrLink:
             self._robot.payload_kg = config.payload_kg
 
     def close(self) -> None:
-        """Bring the arm to rest."""
+        """See UrLink."""
         self.brake()
 
     def abandon(self) -> None:
-        """End whatever moves."""
+        """See UrLink; whatever moves is ended."""
         self.end_program()
 
     def snapshot(self) -> UrSnapshot:
-        """State as of the latest tick."""
+        """See UrLink; as of the latest tick."""
         with self._robot.lock:
             actual, safety, motion = self._robot.actual, self._robot.safety, self._robot.motion
             T_base_tcp = motion.kinematics.forward(actual.q) @ motion.T_flange_tcp
@@ -70,21 +84,22 @@ class LockstepUrLink:
             )
 
     def prepare(self) -> UrSnapshot:
-        """State of an arm that takes commands; raises ArmError or ArmStopped when it does not."""
+        """See UrLink."""
         snapshot = self.snapshot()
         check_running(snapshot)
         return snapshot
 
     def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
-        """UR pose of the TCP at joint angles (6,) rad."""
+        """See UrLink."""
+        self.prepare()
         self._pass_command()
         motion = self._robot.motion
         pose: list[float] = transform_to_pose(motion.kinematics.forward(q_rad) @ motion.T_flange_tcp).tolist()
         return pose
 
     def inverse(self, pose: Sequence[float]) -> list[float]:
-        """Joint angles (6,) rad near the present ones for a UR pose; raises UnreachablePose."""
-        q_now = np.array(self.prepare().q_rad)
+        """See UrLink."""
+        q_now_rad = self.prepare().q_rad
         self._pass_command()  # is there a solution?
         where = f"position {np.round(pose[:3], 3)} m"
         with self._robot.lock:
@@ -92,11 +107,10 @@ class LockstepUrLink:
         if q_rad is None:
             raise UnreachablePose(f"{where} is out of the arm's reach: choose another pose")
         self._pass_command()
-        check_joints(q_rad, q_now, where, self._config)
-        return [float(angle) for angle in q_rad]
+        return check_joints(q_rad.tolist(), q_now_rad, where, self._config)
 
     def begin(self, method: str, target: Sequence[float], speed: float, acceleration: float) -> bool:
-        """Begin a moveL or moveJ; False while the safety holds the arm."""
+        """See UrLink; False while the safety holds the arm."""
         with self._robot.lock:
             if not self._robot.safety.can_move:
                 return False
@@ -110,29 +124,62 @@ class LockstepUrLink:
         self._pass_command()
         return True
 
+    def servo(self, poses: list[list[float]]) -> UrSnapshot:
+        """See UrLink; the time of the poses passes meanwhile. One out of reach ends the program."""
+        period_s = 1.0 / self._config.frequency_hz
+        for pose in poses:
+            with self._robot.lock:
+                if not self._robot.safety.can_move:
+                    break
+                q_rad = self._robot.motion.inverse(pose)
+                if q_rad is None:
+                    self._robot.stop_program()
+                    return self.snapshot()._replace(program_running=False)
+                self._robot.motion.servoj(q_rad, self._config.servo_lookahead_s)
+            self._lockstep.wait_until(self._lockstep.now_s() + period_s)
+        return self.snapshot()
+
+    def end_servo(self) -> None:
+        """See UrLink."""
+        with self._robot.lock:
+            if self._robot.motion.moving:
+                self._robot.motion.stopl(_SERVO_DECELERATION_M_S2)
+        self._rest()
+
     def brake(self) -> None:
-        """Bring the joints to rest; returns when they are."""
+        """See UrLink."""
         with self._robot.lock:
             if self._robot.motion.moving:
                 self._robot.motion.stopj(braking_rad_s2(self._robot.motion.qd))
+        self._rest()
+
+    def end_program(self) -> None:
+        """See UrLink."""
+        with self._robot.lock:
+            self._robot.stop_program()
+
+    def _rest(self) -> None:
+        """Let time pass until the commanded joints rest, and a moment for the measured ones."""
         while self._robot.motion.moving:
             self._lockstep.tick()
         deadline_s = self._lockstep.now_s() + _REST_TIMEOUT_S
         while np.abs(self._robot.actual.qd).max() > _REST_RAD_S and self._lockstep.now_s() < deadline_s:
             self._lockstep.tick()
 
-    def end_program(self) -> None:
-        """Let nothing go on when the safety releases the arm."""
-        with self._robot.lock:
-            self._robot.stop_program()
-
-    def unlock(self) -> None:
-        """Release a protective stop; raises ArmStopped within the first five seconds."""
-        with self._robot.lock:
-            unlocked = self._robot.safety.unlock_protective_stop(self._robot.time_s)
-        if not unlocked:
-            raise ArmStopped("the UR is not unlocked: look at the cause, then try again after 5 s")
-
     def _pass_command(self) -> None:
         for _ in range(_COMMAND_PERIODS):
             self._lockstep.tick()
+
+
+def _recover(lockstep: LockstepRobot) -> str:
+    """Unlock a protective stop; another stop stays, as `recover_ur` leaves it to the person at the robot."""
+    done = "nothing held it"
+    with lockstep.robot.lock:
+        safety = lockstep.robot.safety
+        if safety.mode is SafetyMode.PROTECTIVE_STOP:
+            if not safety.unlock_protective_stop(lockstep.now_s()):
+                raise ArmStopped("the UR stays locked: look at the cause, then try again after 5 s")
+            done = "unlocked its protective stop"
+        if not safety.can_move:
+            raise ArmStopped(f"the UR is not running ({safety.mode.name}, {safety.robot_mode.name})")
+    return f"the UR is ready: {done}"

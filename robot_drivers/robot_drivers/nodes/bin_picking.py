@@ -6,10 +6,7 @@ from __future__ import annotations
 import threading
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
 from anygrasp_bringup.nodes.diagnostics import status_message
 from anygrasp_bringup.nodes.parameters import declare_parameters
@@ -24,11 +21,16 @@ from robot_drivers.executors.bin_picking import BinPickingExecutor
 from robot_drivers.executors.perception import Perception
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.executors.pick_record import PickRecord, PickStage
-from robot_drivers.grippers.robotiq_socket import RobotiqSocketGripper
+from robot_drivers.grippers.robotiq_modbus import make_robotiq
 from robot_drivers.nodes.grasp_client import GraspClient
+from robot_drivers.nodes.log_bridge import bridge_logs
 from robot_drivers.nodes.pick_actions import PickActions
 from robot_drivers.nodes.robot_link import RobotLink
+from robot_drivers.nodes.safety_services import SafetyServices
 from robot_drivers.safety import SafeArm
+from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
+from robot_drivers.safety.safe_gripper import SafeGripper
+from robot_drivers.safety.watchdog import Watchdog
 
 __all__ = ["BinPickingNode", "BinPickingNodeConfig", "main"]
 
@@ -38,9 +40,12 @@ class BinPickingNode(Node):
 
     def __init__(self) -> None:
         super().__init__("bin_picking")
+        bridge_logs(self)
         self._config = config = declare_parameters(self, BinPickingNodeConfig)
-        arm = SafeArm(UrArm(config.arm), config.limits)
-        gripper = RobotiqSocketGripper(config.gripper)
+        self._robot = UrArm(config.arm)
+        robotiq = make_robotiq(config.gripper)
+        arm = SafeArm(DryRunArm(self._robot) if config.dry_run else self._robot, config.limits)
+        gripper = SafeGripper(DryRunGripper(robotiq) if config.dry_run else robotiq, config.limits)
         self._picker = BinPickingExecutor(
             config.picking, arm, gripper, self._perceive, self._now_s, config.limits, self._on_event
         )
@@ -53,14 +58,29 @@ class BinPickingNode(Node):
         self._eyes = GraspClient(
             self, config.detection, self._buffer, config.base_frame, region_m, self._is_stopped
         )
-        self._link = RobotLink(self, arm, gripper, config.arm.T_tool0_tcp, config.base_frame, config.retry_s)
+        watchdog = Watchdog(config.watchdog)
+        # The tool is where the real arm is, whatever a dry run believes.
+        self._link = RobotLink(
+            self,
+            self._robot,
+            gripper,
+            config.arm.T_tool0_tcp,
+            config.base_frame,
+            config.retry_s,
+            on_alive=lambda: watchdog.beat("controller"),
+        )
         self._actions = PickActions(self, self._picker, self._eyes, self._link)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
-        stops, resets = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
-        self.create_subscription(
-            Bool, "emergency_stop", self._on_emergency_stop, RESULTS, callback_group=stops
+        self._safety = SafetyServices(
+            self,
+            arm,
+            watchdog,
+            stop=lambda text: self._stop(PickError.EMERGENCY_STOP, text),
+            release=self._release,
+            busy=lambda: self._actions.busy,
         )
-        self.create_service(Trigger, "emergency_stop/reset", self._on_reset, callback_group=resets)
+        if config.dry_run:
+            self.get_logger().warning("dry run: goals are logged, nothing moves")
         self.create_timer(1.0 / config.tool_rate_hz, self._link.publish_tool)
         self.create_timer(1.0, self._publish_diagnostics)
 
@@ -87,20 +107,12 @@ class BinPickingNode(Node):
             transform_to_stamped_msg(record.frame_id, "grasp_target", record.grasp.poses[0], stamp)
         )
 
-    def _on_emergency_stop(self, message: Bool) -> None:
-        if message.data:
-            self.get_logger().error("emergency stop")
-            self._stop(
-                PickError.EMERGENCY_STOP, "emergency stop by topic; call emergency_stop/reset to go on"
-            )
-
-    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _release(self) -> str | None:
         try:
-            response.success = self._picker.clear_stop(PickError.EMERGENCY_STOP)
-            response.message = "released; nothing moves before the next goal"
+            self._picker.clear_stop(PickError.EMERGENCY_STOP)
         except (PickFailed, ArmError) as error:
-            response.success, response.message = False, str(error)
-        return response
+            return str(error)
+        return None
 
     def _stop(self, reason: PickError, text: str) -> None:
         try:
@@ -121,10 +133,11 @@ class BinPickingNode(Node):
         problem = self._link.problem
         stop = self._picker.stop_reason
         text = problem or (f"stopped: {stop.value}" if stop is not None else "ready")
-        values = {"robot_ip": self._config.arm.robot_ip}
+        details = self._robot.details() if problem is None else {}
+        values = {"robot_ip": self._config.arm.robot_ip, "dry_run": str(self._config.dry_run), **details}
         self._diagnostics.publish(status_message(self, "bin picking", text == "ready", text, values))
 
 
 def main() -> int:
     """Entry point `bin_picking`."""
-    return run_node(BinPickingNode, threads=6)
+    return run_node(BinPickingNode, threads=8)

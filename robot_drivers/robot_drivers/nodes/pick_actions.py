@@ -49,6 +49,11 @@ class PickActions:
             ActionServer(node, Pick, "pick", self._pick, **options),
         ]
 
+    @property
+    def busy(self) -> bool:
+        """Whether a goal is under way."""
+        return self._one_goal.locked()
+
     def feedback(self, stage: PickStage, record: PickRecord) -> None:
         """Tell the client of the goal under way, if there is one."""
         self._feedback(stage, record)

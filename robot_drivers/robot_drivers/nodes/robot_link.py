@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from rclpy.node import Node
@@ -20,15 +21,26 @@ class RobotLink:
     """Connects from its own thread and tries again until it is closed; a working link is left alone."""
 
     def __init__(
-        self, node: Node, arm: Arm, gripper: Gripper, T_tool0_tcp: np.ndarray, base_frame: str, retry_s: float
+        self,
+        node: Node,
+        arm: Arm,
+        gripper: Gripper,
+        T_tool0_tcp: np.ndarray,
+        base_frame: str,
+        retry_s: float,
+        on_alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`T_tool0_tcp` (4, 4) is the tool centre point in the arm's flange frame `tool0`."""
+        """`T_tool0_tcp` (4, 4) is the tool centre point in the arm's flange frame `tool0`.
+
+        `on_alive` is called whenever the arm has told its pose.
+        """
         self._node = node
         self._arm = arm
         self._gripper = gripper
         self._T_tcp_tool0 = np.linalg.inv(T_tool0_tcp)
         self._base_frame = base_frame
         self._retry_s = retry_s
+        self._on_alive = on_alive
         self._broadcaster = TransformBroadcaster(node)
         self._problem: str | None = "not connected yet"
         self._changing = threading.Lock()
@@ -58,6 +70,7 @@ class RobotLink:
         except ArmError as error:
             self.report_lost(str(error))
             return
+        self._on_alive()
         stamp = self._node.get_clock().now().to_msg()
         self._broadcaster.sendTransform(
             transform_to_stamped_msg(self._base_frame, "tool0", T_base_tool0, stamp)
