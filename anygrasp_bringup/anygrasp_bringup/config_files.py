@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,7 +16,9 @@ from anygrasp_bringup.dataclass_parameters import (
     reject_unknown,
 )
 
-__all__ = ["load_config_file"]
+__all__ = ["load_config_file", "load_node_config"]
+
+Config = TypeVar("Config")
 
 _BUILT_IN = "use_sim_time"  # every node has it
 
@@ -43,6 +45,21 @@ def load_config_file(path: Path, config_classes: Mapping[str, type]) -> dict[str
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return configs
+
+
+def load_node_config(path: Path, node: str, config_class: type[Config]) -> Config:
+    """Return the config of one node of a parameter file, its defaults where the file has no section for it.
+
+    The sections of other nodes are not looked at. Raises ConfigError like `load_config_file`.
+    """
+    values: dict[str, Any] = {}
+    for key, section in (yaml.safe_load(path.read_text()) or {}).items():
+        if key.rsplit("/", 1)[-1] == node:
+            values |= _parameters(path, key, section)
+    try:
+        return build_config(config_class, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _parameters(path: Path, key: str, section: Any) -> dict[str, Any]:

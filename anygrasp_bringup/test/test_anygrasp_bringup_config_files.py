@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from anygrasp_bringup.config_files import load_config_file
+from anygrasp_bringup.config_files import load_config_file, load_node_config
 from anygrasp_bringup.dataclass_parameters import ConfigError
 
 
@@ -58,3 +58,14 @@ def test_wildcard_section_reaches_the_nodes_that_have_its_parameter(tmp_path):
 def test_mistake_is_refused_with_the_file_name(tmp_path, text, message):
     with pytest.raises(ConfigError, match=rf"nodes\.yaml: .*{message}"):
         load(tmp_path, text)
+
+
+def test_one_node_is_read_alone(tmp_path):
+    file = tmp_path / "nodes.yaml"
+    file.write_text(
+        "/**/arm:\n  ros__parameters:\n    ip: 10.0.0.1\nother:\n  ros__parameters:\n    unknown: 1\n"
+    )
+    assert load_node_config(file, "arm", Arm) == Arm(ip="10.0.0.1")
+    assert load_node_config(file, "camera", Camera) == Camera()
+    with pytest.raises(ConfigError, match=r"nodes\.yaml.*unknown"):
+        load_node_config(file, "other", Camera)

@@ -20,7 +20,7 @@ from anygrasp_sim.ground_truth import GroundTruth, ObjectState
 from anygrasp_sim.scenery import OVERHEAD_CAMERA, OVERVIEW_CAMERA, OVERVIEW_GROUP
 from anygrasp_sim.settle import settle_on_plate
 from anygrasp_sim.world import build_world
-from anygrasp_training.objects import draw_objects
+from anygrasp_training.objects import ProceduralObject, draw_objects, draw_split_objects
 
 __all__ = ["BinPickingCell"]
 
@@ -33,13 +33,13 @@ class BinPickingCell:
     Implements `RobotBackend`, so that an emulated controller moves it. All of it belongs to one thread.
 
     Raises:
-        ValueError: an unknown object family.
+        ValueError: an unknown object family or split.
         SettleError: the objects do not fit on the plate.
     """
 
     def __init__(self, config: CellConfig | None = None) -> None:
         self.config = config or CellConfig()
-        self.objects = draw_objects(self.config.object_count, self.config.seed, self.config.families)
+        self.objects = _draw(self.config)
         self.model = build_world(self.config, self.objects)
         self.data = mujoco.MjData(self.model)
         self._joints = np.array([self.model.joint(name).qposadr[0] for name in ARM_JOINTS])
@@ -159,3 +159,9 @@ class BinPickingCell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _draw(config: CellConfig) -> list[ProceduralObject]:
+    if config.split:
+        return draw_split_objects(config.split, config.object_count, config.seed)
+    return draw_objects(config.object_count, config.seed, config.families)

@@ -25,7 +25,8 @@ class CellConfig:
 
     seed: int = 0
     object_count: int = 8
-    families: tuple[str, ...] = ()  # object families to draw from; empty: all
+    families: tuple[str, ...] = ()  # object families to draw from; empty: those of the cell
+    split: str = ""  # train, similar or novel objects instead; empty: by families
 
     plate_center_m: tuple[float, float] = (0.0, -0.50)
     plate_inner_size_m: float = 0.36  # square
@@ -62,6 +63,10 @@ class CellConfig:
             raise ValueError(f"seed is {self.seed}; it must be 0 or more")
         if not 1 <= self.object_count <= 30:
             raise ValueError(f"object_count is {self.object_count}; the plate holds 1 to 30 objects")
+        if self.split and self.families:
+            raise ValueError(
+                f"split {self.split!r} and families {self.families} both say what to draw: give one of them"
+            )
         for name in ("home_joints_rad", "drop_joints_rad"):
             if len(getattr(self, name)) != 6:
                 raise ValueError(f"{name} has {len(getattr(self, name))} angles; a UR5e has 6 joints")

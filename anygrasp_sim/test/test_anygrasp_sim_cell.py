@@ -14,6 +14,7 @@ from anygrasp_sim.emulators.robot_backend import GripperContact, RobotBackend
 from anygrasp_sim.emulators.ur_kinematics import UrKinematics
 from anygrasp_sim.gripper_model import fingertip_reach
 from anygrasp_sim.ground_truth import ObjectPlace
+from anygrasp_training.objects import split_families
 
 KINEMATICS = UrKinematics("ur5e")
 
@@ -200,3 +201,18 @@ def test_places(cell, position, place):
 def test_unknown_family_lists_the_choices():
     with pytest.raises(ValueError, match=r"'teapot'.*mug"):
         BinPickingCell(CellConfig(families=("teapot",)))
+
+
+def test_a_split_gives_objects_of_its_families_alone():
+    with BinPickingCell(CellConfig(seed=4, object_count=2, split="novel")) as cell:
+        assert {item.family for item in cell.objects} <= set(split_families("novel"))
+
+
+def test_a_split_and_families_at_once_are_refused():
+    with pytest.raises(ValueError, match="split 'novel' and families"):
+        CellConfig(split="novel", families=("bolt",))
+
+
+def test_an_unknown_split_is_refused_with_the_choices():
+    with pytest.raises(ValueError, match=r"unknown split 'new'.*novel"):
+        BinPickingCell(CellConfig(split="new"))

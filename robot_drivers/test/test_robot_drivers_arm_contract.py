@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every Arm promises: ur_rtde's clients on the emulated controller, and the arm without hardware."""
+"""What every Arm promises: ur_rtde's clients on the emulated controller, in lock-step, without hardware."""
 
 import os
 import socket
@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from anygrasp_sim.emulators.controller_process import UrControllerProcess
-from anygrasp_sim.emulators.robot_backend import HOME_JOINTS_RAD
+from anygrasp_sim.emulators.robot_backend import HOME_JOINTS_RAD, KinematicBackend
 from anygrasp_sim.emulators.rotation_vector import vector_to_rotation
 from anygrasp_sim.emulators.ur_kinematics import UrKinematics
 from robot_drivers.arms.arm import Arm, ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.kinematic import KinematicArm
 from robot_drivers.arms.ur import UrArm, UrArmConfig
+from robot_drivers.lockstep.robot import LockstepRobot
+from robot_drivers.lockstep.ur_link import lockstep_arm
 
 HOST = (
     f"127.{os.getpid() % 250 + 1}.{time.time_ns() // 1000 % 250 + 1}.5"  # sessions side by side do not meet
@@ -35,8 +37,11 @@ class Setup:
 
     arm: Arm
     emulator: UrControllerProcess | None
+    lockstep: LockstepRobot | None = None
 
     def speed_rad_s(self) -> float:
+        if self.lockstep is not None:
+            return float(np.abs(self.lockstep.robot.actual.qd).max())
         if self.emulator is not None:
             return float(np.abs(self.emulator.ask("joint_velocities")).max())
         before = self.arm.joint_positions()
@@ -45,14 +50,21 @@ class Setup:
         return float(np.abs(self.arm.joint_positions() - before).max()) / (time.monotonic() - begin_s)
 
     def time_s(self) -> float:
+        if self.lockstep is not None:
+            return self.lockstep.now_s()
         return self.emulator.ask("time_s") if self.emulator is not None else time.monotonic()
 
 
-@pytest.fixture(scope="module", params=["ur_rtde", "urscript", "kinematic"])
+@pytest.fixture(scope="module", params=["ur_rtde", "urscript", "kinematic", "lockstep"])
 def setup(request) -> Iterator[Setup]:
     if request.param == "kinematic":
         with KinematicArm(UrKinematics("ur5e"), HOME, CONFIG.T_tool0_tcp) as arm:
             yield Setup(arm, None)
+    elif request.param == "lockstep":
+        pace = threading.Event()  # lets the test's other thread watch
+        robot = LockstepRobot(KinematicBackend(HOME), on_tick=lambda: pace.wait(0.0005))
+        with lockstep_arm(robot, CONFIG) as arm:
+            yield Setup(arm, None, robot)
     else:
         config = replace(CONFIG, transport="urscript" if request.param == "urscript" else "rtde")
         with UrControllerProcess("ur5e", HOST) as emulator, UrArm(config) as arm:
@@ -243,6 +255,50 @@ def test_a_closed_arm_says_that_it_must_be_connected(setup, name):
         setup.arm.close()
     finally:
         setup.arm.connect()
+
+
+# Only in lock-step: time stands while nothing is commanded, and the robot's safety is heard of
+
+
+@pytest.mark.parametrize("setup", ["lockstep"], indirect=True)
+def test_time_goes_on_with_commands_alone(arm, setup):
+    begin_s = setup.time_s()
+    T = arm.tcp_pose()
+    arm.state()
+    assert setup.time_s() == begin_s
+    arm.is_reachable(moved(T, z_m=-0.1))  # the controller works it out
+    assert 0.0 < setup.time_s() - begin_s < 0.1
+
+
+@pytest.mark.parametrize("setup", ["lockstep"], indirect=True)
+def test_a_protective_stop_is_reported_and_unlocked_after_five_seconds(arm, setup):
+    assert setup.lockstep is not None
+    setup.lockstep.robot.protective_stop("a test")
+    assert arm.state() is ArmState.PROTECTIVE_STOP
+    with pytest.raises(ArmStopped, match="protective stop"):
+        arm.move_joints(HOME + 0.1, **JOINTS)
+    with pytest.raises(ArmStopped, match="5 s"):
+        arm.recover()
+    setup.lockstep.wait_until(setup.time_s() + 5.1)
+    assert "unlocked" in arm.recover()
+    arm.move_joints(HOME + 0.1, **JOINTS)
+
+
+@pytest.mark.parametrize("setup", ["lockstep"], indirect=True)
+def test_servoing_takes_the_time_of_its_steps_and_ends_at_rest(arm, setup):
+    T, begin_s = arm.tcp_pose(), setup.time_s()
+    for step in range(1, 11):
+        arm.servo(moved(T, z_m=-0.002 * step), duration_s=0.04)
+    assert setup.time_s() - begin_s == pytest.approx(10 * 0.04)
+    assert -0.02 < arm.tcp_pose()[2, 3] - T[2, 3] < -0.01  # follows with a lag
+    arm.end_servo()
+    assert setup.speed_rad_s() < 0.01
+
+
+@pytest.mark.parametrize("setup", ["lockstep"], indirect=True)
+def test_servoing_out_of_reach_ends(arm):
+    with pytest.raises(ArmStopped, match="control program"):
+        arm.servo(moved(arm.tcp_pose(), z_m=5.0), duration_s=0.04)
 
 
 # Only of the UR: that the motion went over the network

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every Gripper promises: Robotiq by URCap, by Modbus over TCP and serial, and one without hardware."""
+"""What every Gripper promises: Robotiq by URCap, Modbus and in lock-step, and one without hardware."""
 
 import os
 import threading
@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from anygrasp_sim.emulators.controller_process import UrControllerProcess
+from anygrasp_sim.emulators.robot_backend import KinematicBackend
 from robot_drivers.grippers.gripper import Gripper, GripperError, GripperLost, GripperState, GripperTimeout
 from robot_drivers.grippers.kinematic import KinematicGripper
 from robot_drivers.grippers.robotiq_config import RobotiqConfig
 from robot_drivers.grippers.robotiq_modbus import make_robotiq
+from robot_drivers.lockstep.gripper import lockstep_gripper
+from robot_drivers.lockstep.robot import LockstepRobot
 
 HOST = f"127.{os.getpid() % 250 + 1}.{time.time_ns() // 1000 % 250 + 1}.7"
 CONFIG = RobotiqConfig(robot_ip=HOST, answer_timeout_s=0.5, move_timeout_s=6.0)
@@ -32,11 +35,20 @@ class Setup:
     emulator: UrControllerProcess | None
 
 
-@pytest.fixture(scope="module", params=["urcap", "modbus_tcp", "modbus_serial", "kinematic"])
+@pytest.fixture(scope="module", params=["urcap", "modbus_tcp", "modbus_serial", "kinematic", "lockstep"])
 def setup(request) -> Iterator[Setup]:
     if request.param == "kinematic":
         with KinematicGripper(time_scale=1.0 / SPEED) as gripper:
             yield Setup(gripper, lambda width_m: setattr(gripper, "object_width_m", width_m), None)
+    elif request.param == "lockstep":
+        pace, backend = threading.Event(), KinematicBackend()  # at a pace at which others can watch
+        robot = LockstepRobot(backend, on_tick=lambda: pace.wait(0.008 / SPEED))
+        with lockstep_gripper(robot, CONFIG) as gripper:
+
+            def put(width_m: float | None) -> None:
+                backend.object_at = None if width_m is None else 1.0 - width_m / OPEN_M
+
+            yield Setup(gripper, put, None)
     else:
         with UrControllerProcess("ur5e", HOST, speed=SPEED) as emulator:
             device = emulator.ask("open_serial_port") if request.param == "modbus_serial" else ""

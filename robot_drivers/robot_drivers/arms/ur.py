@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -19,12 +18,13 @@ from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, Unre
 from robot_drivers.arms.straight_line import StraightLine
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_kinematics import ur_flange_poses
+from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_pose import transform_from_ur_pose, ur_pose_from_transform
 from robot_drivers.arms.ur_recovery import recover_ur
 from robot_drivers.arms.ur_rtde_session import UrRtdeSession
 from robot_drivers.arms.ur_script_session import UrScriptSession
-from robot_drivers.arms.ur_session import UrSession
 from robot_drivers.arms.ur_snapshot import UrSnapshot
+from robot_drivers.clock import Clock, WallClock
 
 __all__ = ["UrArm", "UrArmConfig"]
 
@@ -41,7 +41,7 @@ _ARRIVED_M, _ARRIVED_RAD = 0.02, 0.1
 
 _STANDING_RAD = 1e-5
 
-_SESSIONS: dict[str, type[UrSession]] = {"rtde": UrRtdeSession, "urscript": UrScriptSession}
+_SESSIONS: dict[str, Callable[[UrArmConfig], UrLink]] = {"rtde": UrRtdeSession, "urscript": UrScriptSession}
 
 _PROGRAM_ENDED = (
     "the control program on the UR ended during the move: it was stopped on the pendant, "
@@ -58,11 +58,25 @@ class UrArm:
     Moves run asynchronously on the controller while the calling thread watches them, so `stop` takes effect
     within a few controller periods. When the connection breaks during a move, a stop program goes out over
     another port; where that is gone too, the controller's watchdog halts the arm.
+
+    Args:
+        open_link: connects to the controller; by default over the transport that the config names.
+        recover: what `recover` does.
+        clock: what moves are watched by.
     """
 
-    def __init__(self, config: UrArmConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: UrArmConfig | None = None,
+        open_link: Callable[[UrArmConfig], UrLink] | None = None,
+        recover: Callable[[UrArmConfig], str] = recover_ur,
+        clock: Clock | None = None,
+    ) -> None:
         self.config = config or UrArmConfig()
-        self._session: UrSession | None = None
+        self._open_link = open_link or _SESSIONS[self.config.transport]
+        self._recover = recover
+        self._clock = clock or WallClock()
+        self._session: UrLink | None = None
         self._stop_requested = threading.Event()
         self._one_move = threading.Lock()
         self._servo_from: Float64Array | None = None  # last pose sent while servoing
@@ -71,7 +85,7 @@ class UrArm:
         """See Arm; also sets TCP and payload. Raises ArmStopped while the robot's safety holds it."""
         if self._session is None:
             self._servo_from = None
-            self._session = _SESSIONS[self.config.transport](self.config)
+            self._session = self._open_link(self.config)
 
     def close(self) -> None:
         """See Arm."""
@@ -183,7 +197,7 @@ class UrArm:
 
     def recover(self) -> str:
         """See Arm: unlocks a protective stop, after 5 s at the earliest, or powers the arm on."""
-        return recover_ur(self.config)
+        return self._recover(self.config)
 
     def details(self) -> dict[str, str]:
         """The controller's modes and speed in words, for diagnostics; empty while not connected."""
@@ -213,7 +227,7 @@ class UrArm:
         except ArmError as error:
             _LOG.error("the UR did not take the stop: %s", error)
 
-    def _ask(self, request: Callable[[UrSession], _Answer]) -> _Answer:
+    def _ask(self, request: Callable[[UrLink], _Answer]) -> _Answer:
         session = self._session
         if session is None:
             raise ArmLost(f"not connected to the UR at {self.config.robot_ip}: call connect first")
@@ -250,8 +264,8 @@ class UrArm:
                 "safety reduces it",
                 100.0 * before.speed_scaling,
             )
-        stood_s, q_rad = time.monotonic(), before.q_rad
-        while not self._stop_requested.wait(_POLL_S):
+        stood_s, q_rad = self._clock.now_s(), before.q_rad
+        while not self._clock.wait(self._stop_requested, _POLL_S):
             now = self._ask(_snapshot)
             if now.state is not ArmState.RUNNING:
                 self._end_program()
@@ -261,8 +275,8 @@ class UrArm:
             if now.operation_id != before.operation_id and not now.operation_running:
                 return
             if np.abs(np.subtract(now.q_rad, q_rad)).max() > _STANDING_RAD:
-                stood_s, q_rad = time.monotonic(), now.q_rad
-            elif time.monotonic() - stood_s > self.config.stall_timeout_s:
+                stood_s, q_rad = self._clock.now_s(), now.q_rad
+            elif self._clock.now_s() - stood_s > self.config.stall_timeout_s:
                 self._end_program()
                 raise ArmStopped(
                     f"the move stood still for {self.config.stall_timeout_s:.1f} s: is the program paused, "
@@ -280,19 +294,19 @@ class UrArm:
 
     def _rest(self) -> UrSnapshot:
         """State once the measured joints rest, at the latest after a moment."""
-        deadline_s = time.monotonic() + _REST_TIMEOUT_S
+        deadline_s = self._clock.now_s() + _REST_TIMEOUT_S
         while True:
             snapshot = self._ask(_snapshot)
-            if np.abs(snapshot.qd_rad_s).max() < _REST_RAD_S or time.monotonic() > deadline_s:
+            if np.abs(snapshot.qd_rad_s).max() < _REST_RAD_S or self._clock.now_s() > deadline_s:
                 return snapshot
-            self._stop_requested.wait(_POLL_S)
+            self._clock.wait(self._stop_requested, _POLL_S)
 
 
-def _snapshot(session: UrSession) -> UrSnapshot:
+def _snapshot(session: UrLink) -> UrSnapshot:
     return session.snapshot()
 
 
-def _prepare(session: UrSession) -> UrSnapshot:
+def _prepare(session: UrLink) -> UrSnapshot:
     return session.prepare()
 
 

@@ -18,7 +18,7 @@ import rtde_control
 import rtde_receive
 
 from robot_drivers.arms.ur_script import BEGUN_REGISTER, ENDED_REGISTER, RESULT_REGISTERS
-from robot_drivers.arms.ur_snapshot import UrSnapshot
+from robot_drivers.arms.ur_snapshot import UrSnapshot, braking_rad_s2
 
 __all__ = ["UrClientWorker", "main"]
 
@@ -38,10 +38,6 @@ _SERVO_DECELERATION_M_S2 = 10.0
 
 # How often the controller's watchdog hears that its client lives.
 _KICK_PERIOD_S = 0.1
-
-# A stop takes this long from whatever joint speed, within what a UR takes without a protective stop.
-_STOP_S = 0.04
-_MIN_STOP_RAD_S2, _MAX_STOP_RAD_S2 = 5.0, 40.0
 
 _HALT_TIMEOUT_S = 2
 
@@ -146,8 +142,7 @@ class UrClientWorker:
     def _brake(self) -> None:
         """Bring the joints to rest; returns when they are."""
         self._servo_poses.clear()
-        speed_rad_s = max(abs(speed) for speed in self._receive.getActualQd())
-        self._control.stopJ(min(_MAX_STOP_RAD_S2, max(_MIN_STOP_RAD_S2, speed_rad_s / _STOP_S)))
+        self._control.stopJ(braking_rad_s2(self._receive.getActualQd()))
 
     def _upload(self) -> bool:
         """Start the control program anew; the old one ended with a stop."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from robot_drivers.arms.arm import ArmError, ArmLost, UnreachablePose
-from robot_drivers.arms.ur_session import REMOTE_CONTROL_ADVICE, UrSession, check_running, open_receive
+from robot_drivers.arms.ur_checks import check_joints, check_running
+from robot_drivers.arms.ur_session import REMOTE_CONTROL_ADVICE, UrSession, open_receive
 from robot_drivers.arms.ur_snapshot import UrSnapshot
 
 __all__ = ["UrRtdeSession"]
@@ -19,7 +20,7 @@ class UrRtdeSession(UrSession):
     """See UrSession."""
 
     def prepare(self) -> UrSnapshot:
-        """See UrSession."""
+        """See UrLink."""
         snapshot = self.snapshot()
         check_running(snapshot)
         if not snapshot.program_running:
@@ -31,37 +32,37 @@ class UrRtdeSession(UrSession):
         return snapshot
 
     def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
-        """See UrSession."""
+        """See UrLink."""
         self.prepare()
         pose: Sequence[float] = self._compute("getForwardKinematics", list(q_rad), self._tcp)
         return pose
 
     def inverse(self, pose: Sequence[float]) -> list[float]:
-        """See UrSession."""
+        """See UrLink."""
         q_now = self.prepare().q_rad
         where = f"position {np.round(pose[:3], 3)} m"
         # Asked first: the inverse itself ends the control program where there is no solution.
         if not self._compute("getInverseKinematicsHasSolution", list(pose)):
             raise UnreachablePose(f"{where} is out of the arm's reach: choose another pose")
-        return self._check_joints(where, self._compute("getInverseKinematics", list(pose)), q_now)
+        return check_joints(self._compute("getInverseKinematics", list(pose)), q_now, where, self._config)
 
     def begin(self, method: str, target: Sequence[float], speed: float, acceleration: float) -> bool:
-        """See UrSession."""
+        """See UrLink."""
         return bool(self._client.control(method, list(target), speed, acceleration, True))
 
     def servo(self, poses: list[list[float]]) -> UrSnapshot:
-        """See UrSession."""
+        """See UrLink."""
         config = self._config
         snapshot = self._client.servo(poses, config.servo_lookahead_s, config.servo_gain)
         self._check_alive(snapshot)
         return snapshot
 
     def end_servo(self) -> None:
-        """See UrSession."""
+        """See UrLink."""
         self._client.end_servo()
 
     def brake(self) -> None:
-        """See UrSession."""
+        """See UrLink."""
         self._client.brake()
 
     def _open_receive(self) -> None:

@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robot_drivers.arms.arm import ArmError, ArmLost, UnreachablePose
+from robot_drivers.arms.ur_checks import check_joints, check_running
 from robot_drivers.arms.ur_script import compute_program, halt_program, move_program
 from robot_drivers.arms.ur_session import (
     REMOTE_CONTROL_ADVICE,
     SECONDARY_PORT,
     UrSession,
-    check_running,
     open_receive,
 )
-from robot_drivers.arms.ur_snapshot import UrSnapshot
+from robot_drivers.arms.ur_snapshot import UrSnapshot, braking_rad_s2
 
 __all__ = ["UrScriptSession"]
 
@@ -29,10 +29,6 @@ _START_TIMEOUT_S = 2.0
 _REST_TIMEOUT_S = 2.0
 _REST_RAD_S = 0.01
 
-# As ur_client_worker brakes.
-_STOP_S = 0.04
-_MIN_STOP_RAD_S2, _MAX_STOP_RAD_S2 = 5.0, 40.0
-
 
 class UrScriptSession(UrSession):
     """See UrSession; state still comes over RTDE, which nobody can switch off by mistake.
@@ -41,13 +37,13 @@ class UrScriptSession(UrSession):
     """
 
     def prepare(self) -> UrSnapshot:
-        """See UrSession; there is no program to start before a move."""
+        """See UrLink; there is no program to start before a move."""
         snapshot = self.snapshot()
         check_running(snapshot)
         return snapshot
 
     def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
-        """See UrSession."""
+        """See UrLink."""
         joints, tcp = ([*map(float, values)] for values in (q_rad, self._tcp))
         results = self._compute(f"get_forward_kin({joints}, p{tcp})")
         if results is None:
@@ -55,16 +51,16 @@ class UrScriptSession(UrSession):
         return results
 
     def inverse(self, pose: Sequence[float]) -> list[float]:
-        """See UrSession; a program that ends with an error has found no solution."""
+        """See UrLink; a program that ends with an error has found no solution."""
         q_now = [float(angle) for angle in self.prepare().q_rad]
         where = f"position {np.round(pose[:3], 3)} m"
         results = self._compute(f"get_inverse_kin(p{[*map(float, pose)]}, {q_now})")
         if results is None:
             raise UnreachablePose(f"{where} is out of the arm's reach: choose another pose")
-        return self._check_joints(where, results, q_now)
+        return check_joints(results, q_now, where, self._config)
 
     def begin(self, method: str, target: Sequence[float], speed: float, acceleration: float) -> bool:
-        """See UrSession."""
+        """See UrLink."""
         number = _next_number(self.snapshot())
         arguments = (self._config, self._tcp, _CALLS[method], target, speed, acceleration)
         self._send(move_program(number, *arguments))
@@ -76,18 +72,16 @@ class UrScriptSession(UrSession):
         raise ArmError('servoing needs the transport "rtde"; this arm is set up for "urscript"')
 
     def end_servo(self) -> None:
-        """See UrSession."""
+        """See UrLink."""
 
     def brake(self) -> None:
-        """See UrSession."""
+        """See UrLink."""
         now = self.snapshot()
-        fastest_rad_s = max(abs(speed) for speed in now.qd_rad_s)
-        deceleration = min(_MAX_STOP_RAD_S2, max(_MIN_STOP_RAD_S2, fastest_rad_s / _STOP_S))
-        self._send(halt_program(_next_number(now), deceleration))
+        self._send(halt_program(_next_number(now), braking_rad_s2(now.qd_rad_s)))
         self._wait(lambda now: max(map(abs, now.qd_rad_s)) < _REST_RAD_S, _REST_TIMEOUT_S)
 
     def close(self) -> None:
-        """See UrSession."""
+        """See UrLink."""
         try:
             if self.snapshot().operation_running:
                 self.brake()

@@ -7,14 +7,13 @@ import contextlib
 import importlib.util
 import re
 import socket
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
 
-import numpy as np
-
-from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
+from robot_drivers.arms.arm import ArmError, ArmLost
+from robot_drivers.arms.ur_checks import check_running
 from robot_drivers.arms.ur_client import UrClient
 from robot_drivers.arms.ur_config import UrArmConfig
+from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_pose import ur_pose_from_transform
 from robot_drivers.arms.ur_snapshot import UrSnapshot
 
@@ -23,7 +22,6 @@ __all__ = [
     "SECONDARY_PORT",
     "UrSession",
     "check_remote_control",
-    "check_running",
     "open_receive",
 ]
 
@@ -42,8 +40,8 @@ REMOTE_CONTROL_ADVICE = (
 )
 
 
-class UrSession(ABC):
-    """One connection, from connecting to its loss; every method raises ArmLost when it is gone.
+class UrSession(UrLink):
+    """A `UrLink` over the network.
 
     Raises:
         ArmError: not reachable, another robot than configured, or not ready.
@@ -67,11 +65,11 @@ class UrSession(ABC):
             raise
 
     def close(self) -> None:
-        """Bring the arm to rest and disconnect."""
+        """See UrLink."""
         self._client.close()
 
     def abandon(self) -> None:
-        """Give up a broken connection; the arm is stopped through any port that still answers."""
+        """See UrLink; the arm is stopped through any port that still answers."""
         self._client.kill()
         with (
             contextlib.suppress(OSError),
@@ -82,50 +80,13 @@ class UrSession(ABC):
             script.sendall(f"def halt():\n  stopj({_LAST_RESORT_RAD_S2})\nend\n".encode())
 
     def snapshot(self) -> UrSnapshot:
-        """Latest state of the controller."""
+        """See UrLink."""
         snapshot = self._client.snapshot()
         self._check_alive(snapshot)
         return snapshot
 
-    @abstractmethod
-    def prepare(self) -> UrSnapshot:
-        """State of an arm that takes commands; its control program is started anew where it has ended.
-
-        Raises:
-            ArmStopped: the robot's safety holds it.
-            ArmError: no power, brakes on, or the program does not start.
-        """
-
-    @abstractmethod
-    def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
-        """UR pose of the TCP at joint angles (6,) rad."""
-
-    @abstractmethod
-    def inverse(self, pose: Sequence[float]) -> list[float]:
-        """Joint angles (6,) rad near the present ones for a UR pose.
-
-        Raises:
-            UnreachablePose: out of reach, beyond a joint's limit, or too far for a joint to turn.
-        """
-
-    @abstractmethod
-    def begin(self, method: str, target: Sequence[float], speed: float, acceleration: float) -> bool:
-        """Begin a moveL or moveJ; whether the controller took it."""
-
-    @abstractmethod
-    def servo(self, poses: list[list[float]]) -> UrSnapshot:
-        """Servo through UR poses, one a controller period, and hold the last."""
-
-    @abstractmethod
-    def end_servo(self) -> None:
-        """Bring a servoing arm to rest."""
-
-    @abstractmethod
-    def brake(self) -> None:
-        """Bring the joints to rest; returns when they are."""
-
     def end_program(self) -> None:
-        """End the control program, so that nothing goes on when the robot's safety releases it."""
+        """See UrLink."""
         self._client.dashboard("stop")
 
     @abstractmethod
@@ -150,24 +111,6 @@ class UrSession(ABC):
         except ValueError as error:
             raise ArmLost(f"{robot} sends nonsense ({error}): is it a UR controller?") from error
 
-    def _check_joints(self, where: str, q_rad: Sequence[float], q_now: Sequence[float]) -> list[float]:
-        """The joints of a pose, unless they are beyond the limits."""
-        q, limit_rad = np.array(q_rad), self._config.joint_limit_rad
-        joint = int(np.argmax(np.abs(q)))
-        if not abs(q[joint]) <= limit_rad:
-            raise UnreachablePose(
-                f"{where} needs joint {joint + 1} at {q[joint]:.2f} rad (limit {limit_rad:.2f}): "
-                "choose another"
-            )
-        turn_rad, limit_rad = q - np.array(q_now), self._config.max_joint_change_rad
-        joint = int(np.argmax(np.abs(turn_rad)))
-        if abs(turn_rad[joint]) > limit_rad:
-            raise UnreachablePose(
-                f"{where} needs joint {joint + 1} to turn by {turn_rad[joint]:.2f} rad "
-                f"(limit {limit_rad:.2f}): choose another"
-            )
-        return [float(angle) for angle in q]
-
     def _check_model(self) -> None:
         family = str(self._client.dashboard("getRobotModel")).lower()
         version = _polyscope_version(self._client)
@@ -183,15 +126,6 @@ class UrSession(ABC):
 
     def _check_remote_control(self) -> None:
         check_remote_control(self._client, self._config.robot_ip)
-
-
-def check_running(snapshot: UrSnapshot) -> None:
-    """Raise what keeps the arm from moving."""
-    if snapshot.state is ArmState.RUNNING:
-        return
-    if snapshot.state is ArmState.NOT_READY:
-        raise ArmError(snapshot.explain())
-    raise ArmStopped(snapshot.explain())
 
 
 def check_remote_control(client: UrClient, robot_ip: str) -> None:

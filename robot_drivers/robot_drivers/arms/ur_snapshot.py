@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from robot_drivers.arms.arm import ArmState
 
-__all__ = ["UrSnapshot"]
+__all__ = ["UrSnapshot", "braking_rad_s2"]
 
 # RTDE guide: robot_mode and the safety_mode values that stop the arm.
 _ROBOT_MODES = {
@@ -57,6 +58,10 @@ _ADVICE = {
         "the UR's emergency stop is pressed: release the button, then power the arm on and release its brakes"
     ),
 }
+
+# A stop takes this long from whatever joint speed, within what a UR takes without a protective stop.
+_STOP_S = 0.04
+_MIN_STOP_RAD_S2, _MAX_STOP_RAD_S2 = 5.0, 40.0
 
 
 class UrSnapshot(NamedTuple):
@@ -112,3 +117,8 @@ class UrSnapshot(NamedTuple):
             raise ValueError(f"joints {self.q_rad} rad, pose {self.tcp_pose}, speed {self.speed_scaling}")
         if self.robot_mode not in _ROBOT_MODES or self.safety_mode not in _SAFETY_MODES:
             raise ValueError(f"robot mode {self.robot_mode}, safety mode {self.safety_mode}")
+
+
+def braking_rad_s2(qd_rad_s: Iterable[float]) -> float:
+    """Deceleration that brings joints at these speeds to rest as fast as the arm takes it."""
+    return min(_MAX_STOP_RAD_S2, max(_MIN_STOP_RAD_S2, max(map(abs, qd_rad_s)) / _STOP_S))

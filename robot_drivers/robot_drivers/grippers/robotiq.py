@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
+from robot_drivers.clock import Clock, WallClock
 from robot_drivers.grippers.gripper import GripperError, GripperLost, GripperState, GripperTimeout
 from robot_drivers.grippers.robotiq_config import RobotiqConfig
 
@@ -66,11 +66,17 @@ class RobotiqLink(Protocol):
 
 
 class RobotiqGripper:
-    """A `Gripper`; its width is taken as linear in the position count, which is good to about 1 mm."""
+    """A `Gripper`; its width is taken as linear in the position count, which is good to about 1 mm.
 
-    def __init__(self, config: RobotiqConfig, link: RobotiqLink) -> None:
+    Args:
+        link: to its registers.
+        clock: what motions are watched by.
+    """
+
+    def __init__(self, config: RobotiqConfig, link: RobotiqLink, clock: Clock | None = None) -> None:
         self.config = config
         self._link = link
+        self._clock = clock or WallClock()
         self._registers = {"ACT": 1, "GTO": 0, "POS": 0, "SPE": 255, "FOR": 0}
         self._exchange_lock = threading.Lock()
         self._stop_requested = threading.Event()
@@ -159,14 +165,14 @@ class RobotiqGripper:
         # PRE echoes the request; until it does, OBJ speaks of the last motion. A repetition has no echo.
         repeated = self._read("PRE") == (count,)
         self._write(POS=count, SPE=speed, FOR=force, GTO=1)
-        trusted_s = time.monotonic() + (_REACTION_S if repeated else 0.0)
+        trusted_s = self._clock.now_s() + (_REACTION_S if repeated else 0.0)
 
         def rests() -> bool:
             fault, echo, contact = self._read("FLT", "PRE", "OBJ")
             self._check_fault(fault)
             if self._stop_requested.is_set():
                 return True
-            return time.monotonic() >= trusted_s and echo == count and contact != _MOVING
+            return self._clock.now_s() >= trusted_s and echo == count and contact != _MOVING
 
         self._wait(rests, self.config.move_timeout_s, what)
 
@@ -176,14 +182,14 @@ class RobotiqGripper:
             raise GripperError(f"the gripper reports fault {fault}: {cause}; then activate it again")
 
     def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
-        deadline_s = time.monotonic() + limit_s
+        deadline_s = self._clock.now_s() + limit_s
         while not condition():
-            if time.monotonic() > deadline_s:
+            if self._clock.now_s() > deadline_s:
                 self.close()
                 raise GripperTimeout(
                     f"the gripper did not {what} within {limit_s:.0f} s: is it powered and free to move?"
                 )
-            self._stop_requested.wait(_POLL_S)
+            self._clock.wait(self._stop_requested, _POLL_S)
 
     def _read(self, *names: str) -> tuple[int, ...]:
         with self._exchange_lock:

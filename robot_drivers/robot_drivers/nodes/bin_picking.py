@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -16,44 +15,24 @@ from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_bringup.nodes.tf import TransformBroadcaster, TransformBuffer, TransformListener
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
 from robot_drivers.arms.arm import ArmError
-from robot_drivers.arms.ur import UrArm, UrArmConfig
-from robot_drivers.executors.bin_picking import BinPickingConfig, BinPickingExecutor
+from robot_drivers.arms.ur import UrArm
+from robot_drivers.bin_picking_config import BinPickingNodeConfig
+from robot_drivers.executors.bin_picking import BinPickingExecutor
 from robot_drivers.executors.perception import Perception
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.executors.pick_record import PickRecord, PickStage
-from robot_drivers.grippers.robotiq_config import RobotiqConfig
 from robot_drivers.grippers.robotiq_modbus import make_robotiq
-from robot_drivers.nodes.grasp_client import GraspClient, GraspClientConfig
+from robot_drivers.nodes.grasp_client import GraspClient
 from robot_drivers.nodes.log_bridge import bridge_logs
 from robot_drivers.nodes.pick_actions import PickActions
 from robot_drivers.nodes.robot_link import RobotLink
 from robot_drivers.nodes.safety_services import SafetyServices
-from robot_drivers.safety import SafeArm, SafetyLimits
+from robot_drivers.safety import SafeArm
 from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
 from robot_drivers.safety.safe_gripper import SafeGripper
-from robot_drivers.safety.watchdog import Watchdog, WatchdogConfig
+from robot_drivers.safety.watchdog import Watchdog
 
 __all__ = ["BinPickingNode", "BinPickingNodeConfig", "main"]
-
-
-@dataclass(frozen=True)
-class BinPickingNodeConfig:
-    """Everything of the node; raises ValueError where a part refuses its values."""
-
-    base_frame: str = "base"  # the UR controller's base frame
-    tool_rate_hz: float = 20.0  # how often `base` -> `tool0` is published
-    retry_s: float = 2.0  # pause before a lost robot is connected again
-    dry_run: bool = False  # log what would move, and move nothing
-    arm: UrArmConfig = field(default_factory=UrArmConfig)
-    gripper: RobotiqConfig = field(default_factory=RobotiqConfig)
-    limits: SafetyLimits = field(default_factory=SafetyLimits)
-    watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
-    picking: BinPickingConfig = field(default_factory=BinPickingConfig)
-    detection: GraspClientConfig = field(default_factory=GraspClientConfig)
-
-    def __post_init__(self) -> None:
-        if min(self.tool_rate_hz, self.retry_s) <= 0:
-            raise ValueError(f"tool_rate_hz {self.tool_rate_hz} and retry_s {self.retry_s} must be positive")
 
 
 class BinPickingNode(Node):

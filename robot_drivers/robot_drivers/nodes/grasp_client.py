@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from geometry_msgs.msg import Point
@@ -18,35 +17,12 @@ from std_msgs.msg import Header
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException
 from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.ros_conversions import grasps_from_msg
+from robot_drivers.executors.grasp_request import Corner, GraspClientConfig
 from robot_drivers.executors.perception import Perception, PerceptionError
 from robot_drivers.executors.pick_errors import PickError
 from robot_drivers.ros_conversions import seconds_to_stamp, stamp_to_seconds
 
 __all__ = ["GraspClient", "GraspClientConfig"]
-
-Corner = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class GraspClientConfig:
-    """What is asked of the detection node; raises ValueError on values that are not positive."""
-
-    max_grasps: int = 50  # grasps asked for; the executor takes the best that it may and can reach
-    image_timeout_s: float = 5.0  # how long the detection node may wait for a new image
-    answer_timeout_s: float = 20.0  # how long the answer may take, waiting for the image included
-    tf_timeout_s: float = 1.0  # how long to wait for the camera's transform
-    approach_cone_deg: float = 30.0  # only grasps this near to straight down are asked for
-
-    def __post_init__(self) -> None:
-        for name in (
-            "max_grasps",
-            "image_timeout_s",
-            "answer_timeout_s",
-            "tf_timeout_s",
-            "approach_cone_deg",
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
 
 
 class GraspClient:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -16,6 +15,7 @@ import numpy as np
 from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import Arm, ArmState
 from robot_drivers.arms.straight_line import StraightLine
+from robot_drivers.clock import Clock, WallClock
 from robot_drivers.safety.limits import LimitViolation, SafetyLimits
 from robot_drivers.safety.motion_check import MotionCheck
 
@@ -41,8 +41,9 @@ class SafeArm:
     kinematics and on the way by nominal ones.
     """
 
-    def __init__(self, arm: Arm, limits: SafetyLimits) -> None:
+    def __init__(self, arm: Arm, limits: SafetyLimits, clock: Clock | None = None) -> None:
         self.limits = limits
+        self._clock = clock or WallClock()
         self._arm = arm
         self._check = MotionCheck(limits)
         self._servo: _ServoState | None = None
@@ -90,7 +91,7 @@ class SafeArm:
                 sharper change of speed than they allow, or a step that takes too long.
         """
         with self._servo_lock:
-            before, now_s = self._servo, time.monotonic()
+            before, now_s = self._servo, self._clock.now_s()
             if before is None or now_s > before.at_s + _SERVO_PAUSE_S:
                 before = _ServoState(self._arm.tcp_pose(), np.zeros(3), np.zeros(3), now_s)
             with _refusals_logged():
