@@ -8,11 +8,13 @@ from types import TracebackType
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
-from robot_drivers.arms.arm import Arm, ArmState
+from robot_drivers.arms.arm import Arm, ArmError, ArmState
 from robot_drivers.safety import SafetyLimits
 from robot_drivers.safety.steering import Steering
 
 __all__ = ["SteeredArm"]
+
+_SLOWEST_M_S = 0.02  # a target that is hardly away, or only turned, still gets there
 
 
 class SteeredArm:
@@ -39,11 +41,15 @@ class SteeredArm:
         if self._steering is None:
             steering = Steering(self._arm, self._limits, self._period_s, self._goal_timeout_s)
             self._steering = steering.__enter__()
-        self._steering.towards(
-            T_base_tcp,
-            speed_m_s=max(way_m / duration_s, 0.02),
-            acceleration_m_s2=self._limits.max_acceleration_m_s2,
-        )
+        try:
+            self._steering.towards(
+                T_base_tcp,
+                speed_m_s=max(way_m / duration_s, _SLOWEST_M_S),
+                acceleration_m_s2=self._limits.max_acceleration_m_s2,
+            )
+        except ArmError:
+            self.end_servo()  # the next target begins anew, from rest
+            raise
 
     def end_servo(self) -> None:
         """See Arm."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -36,7 +36,9 @@ from robot_drivers.nodes.robot_link import RobotLink
 from robot_drivers.nodes.tank_eyes import TankEyes
 from robot_drivers.safety import SafeArm, SafetyLimits
 
-__all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main"]
+__all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
+
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,17 @@ class FishCatchingNodeConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
 
 
+def patient(config: FishCatchingNodeConfig) -> FishCatchingNodeConfig:
+    """The same with limits of wall time that a simulation on a busy machine needs."""
+    return replace(
+        config,
+        arm=replace(config.arm, data_timeout_s=_PATIENCE_S),
+        gripper=replace(config.gripper, move_timeout_s=_PATIENCE_S, activation_timeout_s=_PATIENCE_S),
+        image_timeout_s=max(config.image_timeout_s, 10.0),
+        tf_timeout_s=max(config.tf_timeout_s, 5.0),
+    )
+
+
 class FishCatchingNode(Node):
     """A goal runs in its action's callback, one at a time; stops come through groups of their own."""
 
@@ -73,6 +86,8 @@ class FishCatchingNode(Node):
         super().__init__("fish_catching")
         self._config = config = declare_parameters(self, FishCatchingNodeConfig)
         self._cell = FishCellOnTopics(self, config.simulation) if config.sim else None
+        if self._cell is not None:
+            config = self._config = patient(config)
         arm = FlexivArm(config.arm, rdk=None if self._cell is None else self._cell.rdk)
         steered = SteeredArm(SafeArm(arm, config.limits), config.limits)
         gripper = FlexivGripper(arm, config.gripper)
