@@ -23,6 +23,7 @@ from robot_drivers.executors.grasp_target import R_GRASP_TCP
 from robot_drivers.executors.perception import PerceptionError
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.grippers.kinematic import KinematicGripper
+from robot_drivers.safety import LimitViolation
 
 PERIOD_S = 0.2
 DOWN = np.diag([1.0, -1.0, -1.0])  # of the tool: x along base x, z down
@@ -258,6 +259,34 @@ def test_out_of_the_arm_s_reach_is_let_go():
     servo = ServoConfig(workspace_max_m=(5.0, 5.0, 0.0), min_poses=50)
     world = World(lambda t: grasp((1.2, 0.0, -0.08)), CatchConfig(servo=servo))
     assert world.catch(frames=5).counts["unreachable"] >= 1
+
+
+def test_a_servo_that_stutters_stands_for_a_frame_and_goes_on():
+    world = World(still)
+    real, tries = world.arm.servo, []
+
+    def stutters(T, *, duration_s):
+        tries.append(T)
+        if len(tries) == 2:
+            raise LimitViolation("TOO_FAST", "take smaller steps")
+        real(T, duration_s=duration_s)
+
+    world.arm.servo = stutters
+    result = world.catch(max_attempts=1)
+    assert result.counts == {"frames": len(result.records[0].track), "stuttered": 1}
+    assert result.error_code is None
+
+
+def test_where_the_servo_is_refused_the_arm_moves_to_ready():
+    world = World(still, edit=lambda seen: frame(seen.time_s, []))
+
+    def refused(T, *, duration_s):
+        raise LimitViolation("TOO_FAST", "take smaller steps")
+
+    world.arm.servo = refused
+    result = world.catch(frames=3)
+    assert result.error_code is None
+    np.testing.assert_allclose(world.arm.joint_positions(), READY, atol=1e-9)
 
 
 def test_a_blocked_arm_is_a_failed_attempt_and_the_run_goes_on():

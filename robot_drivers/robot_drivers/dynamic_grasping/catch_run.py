@@ -198,7 +198,14 @@ class CatchRun:
     def _servo(self, T_base_tcp: Float64Array) -> None:
         try:
             self._moves.servo(T_base_tcp)
-        except (UnreachablePose, LimitViolation) as error:
+        except LimitViolation as error:
+            if error.code != "TOO_FAST":
+                self._recover("outside the limits", str(error))
+                return
+            # The servo stuttered, as on a busy machine: it stands, and begins anew with the next frame.
+            self.counts["stuttered"] += 1
+            self._moves.stand()
+        except UnreachablePose as error:
             self._recover("unreachable", str(error))
 
     def _grasp(self, target: TrackedGrasp, T_base_target: Float64Array) -> None:
@@ -239,7 +246,11 @@ class CatchRun:
         _LOG.info("back to ready: %s%s", reason, f" ({detail})" if detail else "")
         self._on_progress(CatchStage.READY, 0, None)
         self._forget()
-        self._moves.servo_ready()
+        try:
+            self._moves.servo_ready()
+        except (UnreachablePose, LimitViolation) as error:
+            _LOG.info("not by servo: %s", error)
+            self._moves.initialise()
 
     def _forget(self) -> None:
         self._track = []
