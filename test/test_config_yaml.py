@@ -93,5 +93,6 @@ def test_fish_catching_knows_its_cell(fish):
 
 def test_the_wrist_camera_is_mounted_as_in_the_fish_cell(fish):
     camera, cell = fish["camera"], fish["fish_catching"].simulation.cell
-    T_tool0_link = pose_to_transform(camera.mount_xyz_m, camera.mount_quat_xyzw)
-    np.testing.assert_allclose(T_tool0_link @ T_LINK_OPTICAL, cell.T_flange_camera, atol=1e-6)
+    T_tool0_camera = pose_to_transform(camera.optical_xyz_m, camera.optical_quat_xyzw)
+    assert camera.mount_frame == "tool0"
+    np.testing.assert_allclose(T_tool0_camera, cell.T_flange_camera, atol=1e-6)

@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         seed=options.seed,
         policy=options.policy,
         prediction=options.prediction,
+        detector=options.detector,
         fish=options.fish,
         max_attempts=options.max_attempts,
     )
@@ -62,6 +63,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_false",
         dest="prediction",
         help="do not look ahead over the gripper's closing time",
+    )
+    parser.add_argument(
+        "--detector",
+        choices=("network", "geometric"),
+        default="geometric",
+        help="that finds the grasps (geometric)",
     )
     parser.add_argument("--fish", type=_positive, default=8, metavar="N", help="fish in the tank (8)")
     parser.add_argument(

@@ -19,7 +19,7 @@ from anygrasp_bringup.nodes.tf import StaticTransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
 from anygrasp_msgs.msg import CellObjects
 from anygrasp_perception.camera import FrameError, RgbdFrame
-from anygrasp_perception.nodes.camera import T_LINK_OPTICAL
+from anygrasp_perception.camera_frames import T_LINK_OPTICAL
 from anygrasp_perception.ros_conversions import image_to_msg, intrinsics_to_camera_info
 from anygrasp_perception.se3 import inverse
 from anygrasp_sim.fish.fish_cell import FishCell
