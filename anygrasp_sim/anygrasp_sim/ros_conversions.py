@@ -5,19 +5,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import Header
 
 from anygrasp_msgs.msg import CellObject, CellObjects
 from anygrasp_perception.se3 import rotation_to_quat_xyzw
 from anygrasp_sim.cell import ObjectState
+from anygrasp_sim.fish.fish_truth import FishState
+from anygrasp_sim.ground_truth import ObjectPlace
 
-__all__ = ["objects_to_msg"]
+__all__ = ["fish_to_msg", "objects_to_msg"]
 
 
 def objects_to_msg(states: Sequence[ObjectState], header: Header) -> CellObjects:
     """Ground truth of all objects; `header` carries the simulated stamp and the base frame."""
     return CellObjects(header=header, objects=[_object_to_msg(state) for state in states])
+
+
+def fish_to_msg(states: Sequence[FishState], header: Header) -> CellObjects:
+    """Ground truth of all fish: their kind as category, the tank for the plate."""
+    objects = [
+        ObjectState(
+            name=state.name,
+            category=state.kind,
+            place=ObjectPlace(int(state.place)),
+            T_base_object=state.T_base_fish,
+            size_m=np.array(state.size_m),
+        )
+        for state in states
+    ]
+    return objects_to_msg(objects, header)
 
 
 def _object_to_msg(state: ObjectState) -> CellObject:

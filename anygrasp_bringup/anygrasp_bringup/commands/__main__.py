@@ -14,6 +14,10 @@ __all__ = ["COMMANDS", "main"]
 # name: (module with main(argv) -> exit code, what it does)
 COMMANDS = {
     "bin_picking": ("anygrasp_bringup.commands.bin_picking", "a robot arm clears a bin, simulated or real"),
+    "fish_catching": (
+        "anygrasp_bringup.commands.fish_catching",
+        "a Flexiv arm catches swimming robot fish, simulated",
+    ),
     "detect": ("anygrasp_perception.cli", "find grasps in one RGB-D image, without ROS"),
     "record": ("anygrasp_perception.cameras.record_cli", "record a RealSense to a file that can be played"),
     "calibrate": (
@@ -56,7 +60,7 @@ def _help() -> str:
         [
             "usage: ./run COMMAND [ARGUMENTS]    (./run COMMAND --help)",
             "",
-            *(f"  {name:<12} {text}" for name, text in entries.items()),
+            *(f"  {name:<13} {text}" for name, text in entries.items()),
             "",
             "The first use installs what is missing. `source .venv/bin/activate` gives a shell with it.",
         ]

@@ -11,7 +11,7 @@ import trimesh
 from anygrasp_perception.arrays import Float64Array, IntpArray
 from anygrasp_training.objects import ConvexPart, ProceduralObject
 
-__all__ = ["FishBody", "draw_fish"]
+__all__ = ["FishBody", "draw_fish", "fish_outline"]
 
 _STATIONS = 40
 _AROUND = 20
@@ -85,22 +85,29 @@ class FishBody:
 
 def draw_fish(rng: np.random.Generator) -> FishBody:
     """Draw a fish of 14 to 26 cm, tall and flat or round, that beats its tail 0.8 to 2.5 times a second."""
-    length = rng.uniform(0.14, 0.26)
-    s = np.linspace(0, 1, _STATIONS)
-    # Thin before the tail fin, thickest at two thirds, blunt at the head.
-    outline = np.sin(np.pi * np.clip(s, 0.06, 0.97) ** 1.3) ** 0.75
-    fin = np.exp(-(((s - 0.02) / 0.07) ** 2))
-    width = rng.uniform(0.05, 0.085) * length * outline + 0.0015
-    height = rng.uniform(0.10, 0.16) * length * outline + 0.11 * length * fin + 0.002
+    length = float(rng.uniform(0.14, 0.26))
+    half_widths, half_heights = fish_outline(length, rng.uniform(0.05, 0.085), rng.uniform(0.10, 0.16))
     hue = rng.uniform(0, 1)
     return FishBody(
-        length_m=float(length),
-        half_widths_m=width,
-        half_heights_m=height,
+        length_m=length,
+        half_widths_m=half_widths,
+        half_heights_m=half_heights,
         wave_amplitude_rad=float(rng.uniform(0.2, 0.5)),
         wave_length=float(rng.uniform(0.9, 1.4)),
         beat_hz=float(rng.uniform(0.8, 2.5)),
         color=(0.45 + 0.4 * hue, 0.45, 0.75 - 0.5 * hue),
+    )
+
+
+def fish_outline(length_m: float, half_width: float, half_height: float) -> tuple[Float64Array, Float64Array]:
+    """Half widths and half heights (S,) in metres, from tail to head, given both as shares of the length."""
+    s = np.linspace(0, 1, _STATIONS)
+    # Thin before the tail fin, thickest at two thirds, blunt at the head.
+    outline = np.sin(np.pi * np.clip(s, 0.06, 0.97) ** 1.3) ** 0.75
+    fin = np.exp(-(((s - 0.02) / 0.07) ** 2))
+    return (
+        half_width * length_m * outline + 0.0015,
+        half_height * length_m * outline + 0.11 * length_m * fin + 0.002,
     )
 
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tool poses of a moving grasp, and how near the tool is to one (paper, Algorithm 1, lines 17 and 24)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from anygrasp_perception.arrays import BoolArray, Float64Array
+from anygrasp_perception.grasp import HALF_TURN_X
+from anygrasp_perception.se3 import make_transform, rotation_angle
+from robot_drivers.executors.grasp_target import R_GRASP_TCP, backed_off
+
+__all__ = ["Closeness", "closeness", "fingers_inside", "pregrasp_pose", "tool_pose"]
+
+
+class Closeness(NamedTuple):
+    """Between a predicted grasp and the tool."""
+
+    rotation_rad: float  # Delta R
+    distance_m: float  # Delta t
+    distance_xy_m: float  # Delta t_xOy, in the horizontal plane
+
+
+def tool_pose(T_base_grasp: Float64Array, beyond_m: float, T_base_now: Float64Array) -> Float64Array:
+    """T_base_tcp (4, 4) for a grasp whose fingertips are to be `beyond_m` past its origin.
+
+    Of the grasp and its half turn about the approach, the one nearer to the tool as it stands.
+    """
+    tip = T_base_grasp[:3, 3] + beyond_m * T_base_grasp[:3, 0]
+    turns = [T_base_grasp[:3, :3] @ turn @ R_GRASP_TCP for turn in (np.eye(3), HALF_TURN_X)]
+    angles = [float(rotation_angle(R, T_base_now[:3, :3])) for R in turns]
+    return make_transform(turns[int(np.argmin(angles))], tip)
+
+
+def closeness(T_base_target: Float64Array, T_base_tcp: Float64Array) -> Closeness:
+    """How far the tool is from a target, both (4, 4)."""
+    way = T_base_target[:3, 3] - T_base_tcp[:3, 3]
+    return Closeness(
+        float(rotation_angle(T_base_target[:3, :3], T_base_tcp[:3, :3])),
+        float(np.linalg.norm(way)),
+        float(np.linalg.norm(way[:2])),
+    )
+
+
+def fingers_inside(
+    tips: Float64Array,
+    rotations: Float64Array,
+    half_span_m: float,
+    rim_m: float,
+    lower: ArrayLike,
+    upper: ArrayLike,
+) -> BoolArray:
+    """Whether (N,) both open fingers are between the walls of a box, at their tips and `rim_m` up.
+
+    `tips` (N, 3) midway between the fingertips, `rotations` (N, 3, 3) of grasps: x approach, y closing.
+    Heights count at the tips alone.
+    """
+    aside = half_span_m * rotations[:, :, 1]
+    back = rim_m * rotations[:, :, 0]
+    corners = np.stack([tips + aside, tips - aside, tips + aside - back, tips - aside - back], axis=1)
+    low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
+    between = np.all((corners[..., :2] >= low[:2]) & (corners[..., :2] <= high[:2]), axis=(1, 2))
+    return np.asarray(between & (tips[:, 2] >= low[2]) & (tips[:, 2] <= high[2]))
+
+
+def pregrasp_pose(T_base_target: Float64Array, distance_m: float) -> Float64Array:
+    """Where the tool waits (4, 4): back along its z, straight down, turned about z as the target is."""
+    R = T_base_target[:3, :3]
+    # Of the closing direction its heading alone is kept: the other two rotations only disturb the tracking.
+    y = np.array([R[0, 1], R[1, 1], 0.0])
+    length = float(np.linalg.norm(y))
+    y = y / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
+    z = np.array([0.0, 0.0, -1.0])
+    upright = make_transform(np.stack([np.cross(y, z), y, z], axis=1), T_base_target[:3, 3])
+    return backed_off(upright, distance_m)

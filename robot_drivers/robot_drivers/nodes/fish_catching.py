@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fish catching node: Algorithm 1 behind the `catch_fish` action, over a Flexiv arm or the simulated cell."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.node import Node
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from anygrasp_bringup.nodes.diagnostics import status_message
+from anygrasp_bringup.nodes.parameters import declare_parameters
+from anygrasp_bringup.nodes.qos import RESULTS
+from anygrasp_bringup.nodes.spinning import run_node
+from anygrasp_msgs.action import CatchFish
+from anygrasp_perception.detectors import create_detector
+from anygrasp_sim.nodes.fish_cell import FishCellConfigOnTopics, FishCellOnTopics
+from robot_drivers.arms.arm import ArmError
+from robot_drivers.arms.flexiv import FlexivArm, FlexivArmConfig
+from robot_drivers.dynamic_grasping.catch_config import CatchConfig
+from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLimits
+from robot_drivers.dynamic_grasping.catch_record import CatchStage
+from robot_drivers.dynamic_grasping.servo_geometry import Closeness
+from robot_drivers.dynamic_grasping.steered_arm import SteeredArm
+from robot_drivers.dynamic_grasping.water_perception import WaterPerception, WaterPerceptionConfig
+from robot_drivers.executors.pick_errors import PickError, PickFailed
+from robot_drivers.fish_trials.lock_step import POLICIES, create_policy
+from robot_drivers.grippers.flexiv import FlexivGripper, FlexivGripperConfig
+from robot_drivers.nodes.robot_link import RobotLink
+from robot_drivers.nodes.tank_eyes import TankEyes
+from robot_drivers.safety import SafeArm, SafetyLimits
+
+__all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
+
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class FishCatchingNodeConfig:
+    """Everything of the node; raises ValueError where a part refuses its values."""
+
+    sim: bool = True  # run the simulated cell in this process, False: drive the Flexiv arm of `arm`
+    base_frame: str = "base"  # the robot's base frame
+    policy: str = "association"  # or nearest: which grasp of a new image is the target's
+    detector: str = "geometric"  # see anygrasp_perception.detectors
+    tool_rate_hz: float = 50.0  # how often `base` -> `tool0` is published
+    retry_s: float = 2.0  # pause before a lost robot is connected again
+    image_timeout_s: float = 2.0  # how long to wait for a newer image, wall time
+    tf_timeout_s: float = 0.5  # how long to wait for the transforms at its stamp
+    arm: FlexivArmConfig = field(default_factory=FlexivArmConfig)
+    gripper: FlexivGripperConfig = field(default_factory=FlexivGripperConfig)
+    limits: SafetyLimits = field(default_factory=SafetyLimits)
+    catching: CatchConfig = field(default_factory=CatchConfig)
+    perception: WaterPerceptionConfig = field(default_factory=WaterPerceptionConfig)
+    simulation: FishCellConfigOnTopics = field(default_factory=FishCellConfigOnTopics)
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise ValueError(f"no policy {self.policy!r}; choose one of {', '.join(POLICIES)}")
+        for name in ("tool_rate_hz", "retry_s", "image_timeout_s", "tf_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
+
+
+def patient(config: FishCatchingNodeConfig) -> FishCatchingNodeConfig:
+    """The same with limits of wall time that a simulation on a busy machine needs."""
+    return replace(
+        config,
+        arm=replace(config.arm, data_timeout_s=_PATIENCE_S),
+        gripper=replace(config.gripper, move_timeout_s=_PATIENCE_S, activation_timeout_s=_PATIENCE_S),
+        image_timeout_s=max(config.image_timeout_s, 10.0),
+        tf_timeout_s=max(config.tf_timeout_s, 5.0),
+    )
+
+
+class FishCatchingNode(Node):
+    """A goal runs in its action's callback, one at a time; stops come through groups of their own."""
+
+    def __init__(self) -> None:
+        super().__init__("fish_catching")
+        self._config = config = declare_parameters(self, FishCatchingNodeConfig)
+        self._cell = FishCellOnTopics(self, config.simulation) if config.sim else None
+        if self._cell is not None:
+            config = self._config = patient(config)
+        arm = FlexivArm(config.arm, rdk=None if self._cell is None else self._cell.rdk)
+        steered = SteeredArm(SafeArm(arm, config.limits), config.limits)
+        gripper = FlexivGripper(arm, config.gripper)
+        self._one_goal = threading.Lock()
+        self._halting = threading.Lock()
+        self._goal: ServerGoalHandle | None = None
+        perception = WaterPerception(create_detector(config.detector), config.perception)
+        self._catcher = CatchExecutor(
+            config.catching,
+            steered,
+            gripper,
+            lambda newer_than_s, about: self._eyes(newer_than_s, about),
+            create_policy(config.policy),
+            self._now_s,
+            self._on_progress,
+        )
+        self._eyes = TankEyes(
+            self,
+            perception,
+            config.arm.T_flange_tcp,
+            config.base_frame,
+            config.image_timeout_s,
+            config.tf_timeout_s,
+            self._catcher.stopped,
+        )
+        self._link = RobotLink(
+            self, steered, gripper, config.arm.T_flange_tcp, config.base_frame, config.retry_s
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
+        self._server = ActionServer(
+            self,
+            CatchFish,
+            "catch_fish",
+            self._catch,
+            callback_group=ReentrantCallbackGroup(),
+            goal_callback=lambda goal: GoalResponse.ACCEPT,
+            cancel_callback=self._on_cancel,
+        )
+        stops, resets = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
+        self.create_subscription(
+            Bool, "emergency_stop", self._on_emergency_stop, RESULTS, callback_group=stops
+        )
+        self.create_service(Trigger, "emergency_stop/reset", self._on_reset, callback_group=resets)
+        tool_group = MutuallyExclusiveCallbackGroup()
+        self.create_timer(1.0 / config.tool_rate_hz, self._link.publish_tool, callback_group=tool_group)
+        self.create_timer(1.0, self._publish_diagnostics)
+
+    def halt(self) -> None:
+        """Stop the robot, which also ends a goal under way; a second call waits for the first."""
+        with self._halting:
+            if self._catcher.stop_reason is None:
+                self._stop(PickError.CANCELED, "the node is shutting down")
+
+    def destroy_node(self) -> None:
+        """Halt and disconnect the robot, end the cell, then the node."""
+        self.halt()
+        self._eyes.close()
+        self._link.close()
+        if self._cell is not None:
+            self._cell.close()
+        super().destroy_node()
+
+    def _catch(self, goal: ServerGoalHandle) -> CatchFish.Result:
+        result = CatchFish.Result()
+        if not self._one_goal.acquire(blocking=False):
+            return self._finish(goal, result, PickError.BUSY, "another goal is under way: cancel it or wait")
+        self._goal = goal
+        try:
+            code, text = self._run(goal, result)
+            if code in (PickError.ROBOT_LOST, PickError.GRIPPER_LOST):
+                self._link.report_lost(text)
+        finally:
+            self._goal = None
+            self._one_goal.release()
+        return self._finish(goal, result, code, text)
+
+    def _run(self, goal: ServerGoalHandle, result: CatchFish.Result) -> tuple[PickError | None, str]:
+        problem = self._link.problem
+        if problem is not None:
+            return PickError.ROBOT_LOST, problem
+        try:
+            limits = CatchLimits(
+                max_catches=int(goal.request.max_catches), timeout_s=max(0.0, float(goal.request.timeout_s))
+            )
+            if not self._catcher.clear_stop(PickError.CANCELED):
+                return PickError.EMERGENCY_STOP, "emergency stop: call emergency_stop/reset first"
+        except PickFailed as error:
+            return error.code, str(error)
+        except ArmError as error:
+            return PickError.ROBOT_STOPPED, str(error)
+        outcome = self._catcher.catch(limits)
+        result.attempts, result.catches = len(outcome.records), outcome.catches
+        result.duration_s = outcome.duration_s
+        self.get_logger().info(
+            f"{outcome.catches} catches in {len(outcome.records)} attempts, {outcome.duration_s:.0f} s; "
+            f"{outcome.counts}"
+        )
+        return outcome.error_code, outcome.error_msg
+
+    @staticmethod
+    def _finish(
+        goal: ServerGoalHandle, result: CatchFish.Result, code: PickError | None, text: str
+    ) -> CatchFish.Result:
+        result.error_code, result.error_msg = "" if code is None else code.value, text
+        if code is None:
+            goal.succeed()
+        elif goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        return result
+
+    def _on_progress(self, stage: CatchStage, track_id: int, left: Closeness | None) -> None:
+        goal = self._goal
+        if goal is not None and goal.is_active:
+            distance_m = float("nan") if left is None else left.distance_m
+            goal.publish_feedback(
+                CatchFish.Feedback(stage=stage.value, track_id=track_id, distance_m=distance_m)
+            )
+
+    def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        self._stop(PickError.CANCELED, "the goal was canceled")
+        return CancelResponse.ACCEPT
+
+    def _on_emergency_stop(self, message: Bool) -> None:
+        if message.data:
+            self.get_logger().error("emergency stop")
+            self._stop(
+                PickError.EMERGENCY_STOP, "emergency stop by topic; call emergency_stop/reset to go on"
+            )
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            response.success = self._catcher.clear_stop(PickError.EMERGENCY_STOP)
+            response.message = "released; nothing moves before the next goal"
+        except (PickFailed, ArmError) as error:
+            response.success, response.message = False, str(error)
+        return response
+
+    def _stop(self, reason: PickError, text: str) -> None:
+        try:
+            self._catcher.stop(reason, text)
+        except ArmError as error:
+            self.get_logger().error(f"the arm did not take the stop: {error}")
+
+    def _now_s(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _publish_diagnostics(self) -> None:
+        stop = self._catcher.stop_reason
+        text = self._link.problem or (f"stopped: {stop.value}" if stop is not None else "ready")
+        values = {key: str(value) for key, value in self._eyes.drops().items()}
+        self._diagnostics.publish(status_message(self, "fish catching", text == "ready", text, values))
+
+
+def main() -> int:
+    """Entry point `fish_catching`."""
+    return run_node(FishCatchingNode, threads=8)
