@@ -59,7 +59,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, help="(default: the shipped ones)")
-    parser.add_argument("--out", type=Path, help="folder for real_frames.md and .png")
+    parser.add_argument("--out", type=Path, help="folder for real_frames.md and .jpg")
     options = parser.parse_args()
     if not REALDATA.is_dir():
         raise SystemExit(f"no real frames at {REALDATA}")
@@ -76,9 +76,7 @@ def main() -> int:
     text = markdown(checks)
     print(text)
     if options.out:
-        cv2.imwrite(
-            str(options.out / "real_frames.png"), picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]
-        )
+        cv2.imwrite(str(options.out / "real_frames.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
         (options.out / "real_frames.md").write_text(text)
     return 0
 
@@ -217,7 +215,7 @@ def markdown(checks: list[Check]) -> str:
 The {TOP} best grasps in RealSense frames that no training has seen, checked against the raw points by code
 that shares nothing with the detector (`benchmarks/check_real_frames.py`).
 
-![grasps on real frames](real_frames.png)
+![grasps on real frames](real_frames.jpg)
 
 Blue: points called object. Grasps from red, the worst of the {TOP}, to green, the best.
 
