@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +60,7 @@ class NetworkDetectorConfig:
 
 def shipped_weights() -> Path:
     """Path of the weights that come with the package."""
-    return Path(str(resources.files("anygrasp_perception"))) / "weights" / "geometry_slim.safetensors"
+    return Path(__file__).parent / "weights" / "geometry_slim.safetensors"
 
 
 class NetworkDetector:

@@ -22,9 +22,9 @@ def weights(tmp_path_factory):
     return path
 
 
-def test_the_network_is_the_default_and_takes_weights(weights):
-    assert DEFAULT_DETECTOR == "network"
-    assert create_detector(weights=weights).name == "network"
+def test_the_default_needs_no_weights_and_the_network_takes_them(weights):
+    assert create_detector().name == DEFAULT_DETECTOR
+    assert create_detector("network", weights).name == "network"
 
 
 def test_the_geometric_detector_needs_nothing_and_takes_no_weights(weights):

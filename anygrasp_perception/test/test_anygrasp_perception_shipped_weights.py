@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The detector as it ships: weights in the package, no option given."""
+"""The network as it ships, with the weights in the package."""
 
 import json
 
@@ -31,7 +31,7 @@ def frame():
 
 
 def test_each_object_on_a_table_is_grasped_and_the_table_is_not(frame):
-    grasps = create_detector().detect(frame.cloud(), DetectionRequest()).grasps
+    grasps = create_detector("network").detect(frame.cloud(), DetectionRequest()).grasps
     assert len(grasps) >= 3
     assert (grasps.translations[:, 2] < CAMERA_HEIGHT_M - 0.005).mean() >= 0.95
     for shape in SHAPES:
@@ -40,11 +40,11 @@ def test_each_object_on_a_table_is_grasped_and_the_table_is_not(frame):
 
 
 def test_an_empty_table_has_no_grasp():
-    result = create_detector().detect(photograph(noise_m=0.001).cloud(), DetectionRequest())
+    result = create_detector("network").detect(photograph(noise_m=0.001).cloud(), DetectionRequest())
     assert len(result.grasps) == 0
 
 
-def test_the_command_needs_no_option_for_it(frame, tmp_path):
+def test_the_command_finds_the_weights_by_itself(frame, tmp_path):
     cv2.imwrite(str(tmp_path / "depth.png"), np.round(1000 * frame.depth_m).astype(np.uint16))
     numbers = {
         "fx": CAMERA.fx,
@@ -56,7 +56,16 @@ def test_the_command_needs_no_option_for_it(frame, tmp_path):
     }
     (tmp_path / "K.json").write_text(json.dumps(numbers))
     out = tmp_path / "grasps.npz"
-    files = ["--depth", tmp_path / "depth.png", "--intrinsics", tmp_path / "K.json", "--out", out]
+    files = [
+        "--depth",
+        tmp_path / "depth.png",
+        "--intrinsics",
+        tmp_path / "K.json",
+        "--out",
+        out,
+        "--detector",
+        "network",
+    ]
     assert cli.main([str(word) for word in files]) == 0
     assert load_metadata(out)["detector"] == "network"
     assert len(load_npz(out)) > 0
