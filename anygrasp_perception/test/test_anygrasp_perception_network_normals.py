@@ -54,3 +54,16 @@ def test_features_say_occupied_where_and_which_way():
     wanted = torch.tensor([1.0, 2 * (0.24 - 0.5), 0.0, 2 * (0.8 - 0.5)])
     torch.testing.assert_close(batch.features[0, :4], wanted, atol=1e-3, rtol=0)
     torch.testing.assert_close(batch.features[:, 4:], batch.normals)
+
+
+def test_a_cloud_has_the_same_normals_in_every_batch():
+    rng = np.random.default_rng(2)
+    clouds = [
+        voxelise((rng.normal(size=(300, 3)) * 0.05 + offset).astype(np.float32), 0.005)
+        for offset in ([0, 0, 0.5], [0.3, 0.1, 0.9])
+    ]
+    both = VoxelBatch.of(clouds)
+    for index, cloud in enumerate(clouds):
+        torch.testing.assert_close(
+            both.normals[both.rows(index)], VoxelBatch.of([cloud]).normals, rtol=0, atol=0
+        )

@@ -183,24 +183,29 @@ def test_an_interrupted_and_resumed_run_gives_the_same_weights(folder, tmp_path,
 
 
 def test_torchrun_on_two_processes_equals_one_with_the_doubled_batch(folder, tmp_path):
-    arguments = ["geometry", "--config", "debug", "--dataset", str(folder), "--steps", "2"]
+    """By the gradients, as Adam's first moment has them: its step is hardly more than a sign."""
+    arguments = ["geometry", "--config", "debug", "--dataset", str(folder), "--steps", "1"]
     assert main([*arguments, "--batch", "2", "--out", str(tmp_path / "one")]) == 0
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
-    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += [
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        "localhost:0",
         "-m",
         "anygrasp_training.train_cli",
-        *arguments,
-        "--batch",
-        "1",
-        "--out",
-        str(tmp_path / "two"),
     ]
+    command += [*arguments, "--batch", "1", "--out", str(tmp_path / "two")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
-    one, two = (load_file(tmp_path / name / "geometry.safetensors") for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name], two[name], rtol=2e-3, atol=2e-4, msg=name)
+    one, two = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
+    moments = [name for name in one if name.startswith("optimizer.exp_avg.")]
+    assert len(moments) > 50
+    for name in moments:
+        assert (one[name] - two[name]).norm() <= 0.02 * one[name].norm() + 1e-7, name
+    assert {name for name in one if name.startswith("network.")} == {
+        n for n in two if n.startswith("network.")
+    }
 
 
 def test_a_checkpoint_of_another_network_is_refused(folder, tmp_path):

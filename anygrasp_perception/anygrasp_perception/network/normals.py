@@ -21,7 +21,7 @@ def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
 
     Towards means a z of at most 0. Where the neighbours lie on a line or are none, the normal is one of many.
     """
-    x, y, z = (points - points.mean(dim=0)).double().unbind(dim=1)
+    x, y, z = points.double().unbind(dim=1)  # not centred: a cloud has the same normals in every batch
     one = torch.ones_like(x)
     moments = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=1)
     neighbours = level.neighbours(_KERNEL)

@@ -61,7 +61,8 @@ class GeometryTrainer:
             self.network = load_network(start_from, fold=False)
             self.config = config = dataclasses.replace(config, network=self.network.config)
         if group.world > 1:
-            share_batch_statistics(self.network)
+            # Only there: the cylinders are normalised cloud by cloud, in one process too.
+            share_batch_statistics(self.network.backbone)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         self.progress = Progress()
         out.mkdir(parents=True, exist_ok=True)
@@ -172,6 +173,7 @@ class GeometryTrainer:
 
     def _end_epoch(self, writer: SummaryWriter | None, step: int) -> None:
         """Save weights; validate and draw, where there is a dataset for it."""
+        self.group.average_statistics(self.network)
         if not self.group.leads:
             self.group.wait()
             return

@@ -47,6 +47,15 @@ class ProcessGroup:
             parameter.grad.copy_(flat[start : start + count].view_as(parameter))
             start += count
 
+    def average_statistics(self, network: nn.Module) -> None:
+        """Replace the running statistics by their means: each process saw its own clouds' cylinders."""
+        if self.world == 1:
+            return
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                distributed.all_reduce(buffer)
+                buffer /= self.world
+
     def agree(self, value: float) -> float:
         """Return process 0's value in all processes."""
         if self.world == 1:
@@ -68,11 +77,12 @@ class SharedBatchNorm(nn.BatchNorm1d):
         """Normalise (N, C)."""
         if not self.training:
             return super().forward(x)
-        sums = torch.cat([x.sum(dim=0), (x * x).sum(dim=0), x.new_tensor([float(len(x))])])
-        sums = all_reduce(sums)  # type: ignore[no-untyped-call]
+        # In two passes: the difference of a mean of squares and a squared mean has lost its digits.
+        sums = all_reduce(torch.cat([x.sum(dim=0), x.new_tensor([float(len(x))])]))  # type: ignore[no-untyped-call]
         count = sums[-1]
-        mean, square = sums[:-1].view(2, -1) / count
-        variance = (square - mean * mean).clamp_min(0.0)
+        mean = sums[:-1] / count
+        centred = x - mean
+        variance = all_reduce((centred * centred).sum(dim=0)) / count  # type: ignore[no-untyped-call]
         with torch.no_grad():
             assert self.running_mean is not None
             assert self.running_var is not None
@@ -81,12 +91,12 @@ class SharedBatchNorm(nn.BatchNorm1d):
             rate = 0.1 if self.momentum is None else self.momentum
             self.running_mean.lerp_(mean, rate)
             self.running_var.lerp_(variance * count / (count - 1), rate)
-        normalised: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
+        normalised: Tensor = centred * torch.rsqrt(variance + self.eps)
         return normalised * self.weight + self.bias
 
 
 def share_batch_statistics(network: nn.Module) -> None:
-    """Exchange all batch normalisations for shared ones; names and values of the weights stay."""
+    """Exchange the batch normalisations of a module for shared ones; names and values of the weights stay."""
     for layer in network.modules():
         if isinstance(layer, NormalisedLayer) and layer.norm is not None:
             shared = SharedBatchNorm(layer.norm.num_features)
