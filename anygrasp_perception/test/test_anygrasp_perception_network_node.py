@@ -31,6 +31,7 @@ def broken(weights):
 
 
 def start(monkeypatch, **parameters):
+    parameters = {"detector": "network", **parameters}
     given = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
     monkeypatch.setattr(sys, "argv", ["grasp_detection", "--ros-args", *given])
     return grasp_detection.main()
