@@ -63,7 +63,7 @@ def test_a_detector_that_cannot_be_made_ends_the_program(monkeypatch, capfd, wei
 
 @pytest.fixture(scope="module")
 def bench(weights):
-    bench = Bench(weights=weights)
+    bench = Bench(detector="network", weights=weights)
     yield bench
     bench.close()
 
