@@ -102,11 +102,11 @@ class NetworkDetector:
         views = (
             None if request.approach is None else views_near_cone(request.approach, request.approach_cone_rad)
         )
-        with _torch_threads(config.threads), self._background_allowed():
-            prediction = self.network.predict(voxels, rng, allowed, views)
+        with _torch_threads(config.threads):
+            prediction = self.network.predict(voxels, rng, allowed, views, config.objects_only)
         durations |= prediction.durations_s
         if len(prediction.seeds) == 0:
-            background = allowed & (prediction.objectness <= OBJECTNESS_LIMIT)
+            background = allowed & config.objects_only & (prediction.objectness <= OBJECTNESS_LIMIT)
             ruled_out.add(RejectReason.NO_CONTACT, int(np.count_nonzero(background)))
             ruled_out.add(RejectReason.LOW_SCORE, int(np.count_nonzero(allowed & ~background)))
             return self._result(GraspGroup.empty(), ruled_out, durations)
@@ -155,21 +155,6 @@ class NetworkDetector:
         if request.approach is not None:
             group = steer_into_cone(group, request.approach, request.approach_cone_rad)
         return group, rejected
-
-    @contextmanager
-    def _background_allowed(self) -> Iterator[None]:
-        """Have the network call everything an object where the config asks for it."""
-        if self.config.objects_only:
-            yield
-            return
-        everything = torch.tensor([-10.0, 10.0])
-        hook = self.network.point_head.register_forward_hook(
-            lambda _module, _inputs, out: (everything.to(out[0]).expand_as(out[0]), out[1])
-        )
-        try:
-            yield
-        finally:
-            hook.remove()
 
     def _result(
         self, grasps: GraspGroup, rejected: RejectCounts, durations_s: dict[str, float]

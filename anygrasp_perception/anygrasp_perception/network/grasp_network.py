@@ -99,10 +99,12 @@ class GraspNetwork(nn.Module):
         rng: np.random.Generator,
         allowed_points: BoolArray | None = None,
         allowed_views: BoolArray | None = None,
+        objects_only: bool = True,
     ) -> GraspPrediction:
         """Run the network on one cloud.
 
-        Seeds are taken where `allowed_points` (N,), their views of `allowed_views` (300,); all without.
+        Seeds are taken where `allowed_points` (N,), their views of `allowed_views` (300,); all without. They
+        lie on objects, or on the background too unless `objects_only`.
         Raises ValueError when the cloud was voxelised for another network.
         """
         if cloud.voxel_m != self.config.voxel_m:
@@ -116,7 +118,9 @@ class GraspNetwork(nn.Module):
                 objectness = logits.softmax(dim=1)[:, 1].cpu().numpy()
                 graspable = graspness.cpu().numpy()
             with timed(durations_s, "seeds"):
-                eligible = (objectness > OBJECTNESS_LIMIT) & (graspable > GRASPNESS_LIMIT)
+                eligible = graspable > GRASPNESS_LIMIT
+                if objects_only:
+                    eligible &= objectness > OBJECTNESS_LIMIT
                 if allowed_points is not None:
                     eligible &= allowed_points
                 seeds = choose_seeds(cloud.points, eligible, graspable, self.config.seed_count)

@@ -87,9 +87,8 @@ class SampleConfig:
 class LossWeights:
     """Weights of the losses.
 
-    Objectness, graspness and width as in GSNet (DESIGN 3). Good views and grasps are rare, their scores 0.05
-    and 0.02 in the mean: with GSNet's smooth L1 the network hardly moved from that mean in a thousand steps,
-    so scores are shares to be met in cross-entropy, weighed to count as much as the rest together.
+    Objectness, graspness and width as in GSNet (DESIGN 3). Good views and grasps are rare, so their scores
+    are shares to be met in cross-entropy, not in GSNet's smooth L1, and count as much as the rest together.
     """
 
     objectness: float = 1.0
