@@ -10,14 +10,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anygrasp_perception.arrays import BoolArray, Float64Array, check_vector
+from anygrasp_perception.arrays import BoolArray, Float32Array, Float64Array, check_vector
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.reject_reason import RejectCounts
 from anygrasp_perception.se3 import check_transform, inverse, rotate
 
-__all__ = ["DetectionRequest", "DetectionResult", "Detector", "DetectorError", "check_request"]
+__all__ = [
+    "DetectionRequest",
+    "DetectionResult",
+    "Detector",
+    "DetectorError",
+    "SeedFeatures",
+    "check_request",
+]
 
 
 class DetectorError(RuntimeError):
@@ -92,6 +99,17 @@ class DetectionRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class SeedFeatures:
+    """What a network knows about its S seeds, for the association over time (paper IV-B.2).
+
+    The `seed_ids` of grasps, however they were filtered or moved, are rows of it.
+    """
+
+    seed: Float32Array  # (S, C) seed features
+    grasp: Float32Array  # (S, C') grasp features, along the seed's view
+
+
+@dataclass(frozen=True, eq=False)
 class DetectionResult:
     """Grasps of one cloud; `rejected.total + len(grasps) == candidates`."""
 
@@ -100,6 +118,7 @@ class DetectionResult:
     rejected: RejectCounts
     durations_s: dict[str, float]  # wall time by stage
     detector: str  # name of the detector
+    features: SeedFeatures | None = None  # of a detector that has some
 
 
 class Detector(Protocol):

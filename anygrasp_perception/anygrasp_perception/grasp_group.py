@@ -20,7 +20,7 @@ DEFAULT_HEIGHT_M = 0.02
 UNKNOWN_ID = -1
 
 _ITEM_SHAPES: dict[str, tuple[int, ...]] = {"rotation_matrices": (3, 3), "translations": (3,)}
-_ID_FIELDS = ("object_ids", "view_ids", "angle_ids")
+_ID_FIELDS = ("object_ids", "view_ids", "angle_ids", "seed_ids")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,7 @@ class GraspGroup:
     stable_scores: Float64Array  # (N,) in [0, 1], lower is better, NaN unknown (paper IV-A)
     view_ids: Int32Array  # (N,) index into fibonacci_views(), -1 unknown
     angle_ids: Int32Array  # (N,) in-plane angle index, -1 unknown
+    seed_ids: Int32Array  # (N,) row of the detection's `SeedFeatures`, -1 unknown
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -64,6 +65,7 @@ class GraspGroup:
         stable_scores: ArrayLike = np.nan,
         view_ids: ArrayLike = UNKNOWN_ID,
         angle_ids: ArrayLike = UNKNOWN_ID,
+        seed_ids: ArrayLike = UNKNOWN_ID,
     ) -> GraspGroup:
         """Build a group of N grasps; arrays as in the class, a scalar stands for N equal values.
 
@@ -86,6 +88,7 @@ class GraspGroup:
             stable_scores=column(stable_scores),
             view_ids=column(view_ids),
             angle_ids=column(angle_ids),
+            seed_ids=column(seed_ids),
         )
         group._check_values()
         return group

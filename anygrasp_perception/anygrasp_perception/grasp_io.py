@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _METADATA_KEY = "metadata_json"
+_ADDED_LATER = ("seed_ids",)  # older files lack it
 _GRASPNET_COLUMNS = 17
 
 
@@ -38,10 +39,10 @@ def load_npz(path: str | PathLike[str]) -> GraspGroup:
     """Read a group written by `save_npz`. Raises ValueError when the file is no such group."""
     names = [field.name for field in dataclasses.fields(GraspGroup)]
     with np.load(path, allow_pickle=False) as content:
-        missing = [name for name in names if name not in content]
+        missing = [name for name in names if name not in content and name not in _ADDED_LATER]
         if missing:
             raise ValueError(f"{path}: no grasp file of ours, it lacks {', '.join(missing)}")
-        return GraspGroup.from_arrays(**{name: content[name] for name in names})
+        return GraspGroup.from_arrays(**{name: content[name] for name in names if name in content})
 
 
 def load_metadata(path: str | PathLike[str]) -> dict[str, Any]:

@@ -14,7 +14,13 @@ import torch
 from anygrasp_perception.approach_steering import steer_into_cone, views_near_cone
 from anygrasp_perception.arrays import BoolArray
 from anygrasp_perception.cloud import PointCloud
-from anygrasp_perception.detector import DetectionRequest, DetectionResult, DetectorError, check_request
+from anygrasp_perception.detector import (
+    DetectionRequest,
+    DetectionResult,
+    DetectorError,
+    SeedFeatures,
+    check_request,
+)
 from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
@@ -119,7 +125,8 @@ class NetworkDetector:
             group, obstacles.points, request.with_target(on_target), config.post_processing
         )
         rejected.update(dropped)
-        return self._result(grasps, rejected, durations | own_durations)
+        features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
+        return self._result(grasps, rejected, durations | own_durations, features)
 
     def _allowed(
         self, voxels: VoxelCloud, near: NearScene, request: DetectionRequest
@@ -157,9 +164,14 @@ class NetworkDetector:
         return group, rejected
 
     def _result(
-        self, grasps: GraspGroup, rejected: RejectCounts, durations_s: dict[str, float]
+        self,
+        grasps: GraspGroup,
+        rejected: RejectCounts,
+        durations_s: dict[str, float],
+        features: SeedFeatures | None = None,
     ) -> DetectionResult:
-        return DetectionResult(grasps, rejected.total + len(grasps), rejected, durations_s, self.name)
+        candidates = rejected.total + len(grasps)
+        return DetectionResult(grasps, candidates, rejected, durations_s, self.name, features)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def group():
         stable_scores=[0.1, np.nan, 0.3, 0.4],
         view_ids=[1, 2, 299, -1],
         angle_ids=[0, 11, 5, -1],
+        seed_ids=[9, -1, 4, 0],
     )
 
 
@@ -45,6 +46,13 @@ def test_npz_is_written_under_the_name_given(group, tmp_path):
 def test_npz_of_no_grasps(tmp_path):
     grasp_io.save_npz(tmp_path / "none.npz", GraspGroup.empty())
     assert len(grasp_io.load_npz(tmp_path / "none.npz")) == 0
+
+
+def test_npz_from_before_seeds_were_kept(group, tmp_path):
+    arrays = {field.name: getattr(group, field.name) for field in dataclasses.fields(group)}
+    del arrays["seed_ids"]
+    np.savez(tmp_path / "old.npz", **arrays)
+    np.testing.assert_array_equal(grasp_io.load_npz(tmp_path / "old.npz").seed_ids, [-1] * 4)
 
 
 def test_npz_of_something_else_is_refused(tmp_path):

@@ -73,6 +73,20 @@ def test_grasps_hold_the_boxes_free_of_collision_and_each_candidate_is_accounted
     } <= set(result.durations_s)
 
 
+def test_grasps_know_the_features_of_their_seeds_however_they_are_filtered(detector, cloud):
+    result = detector.detect(cloud, DetectionRequest())
+    config = detector.network.config
+    features = result.features
+    assert features.seed.shape[1:] == (config.feature_channels,)
+    assert features.grasp.shape == (len(features.seed), config.head_channels)
+    grasps = result.grasps
+    assert grasps.seed_ids.min() >= 0
+    assert grasps.seed_ids.max() < len(features.seed)
+    for seed in np.unique(grasps.seed_ids):  # each seed has one view
+        assert len(np.unique(grasps.view_ids[grasps.seed_ids == seed])) == 1
+    assert grasps[::-1].transformed(np.eye(4))[[0]].seed_ids[0] == grasps.seed_ids[-1]
+
+
 def test_same_seed_same_grasps_whatever_was_detected_in_between(detector, cloud):
     first = detector.detect(cloud, DetectionRequest(seed=3))
     detector.detect(cloud, DetectionRequest(seed=4))

@@ -65,4 +65,5 @@ def decode_cells(prediction: GraspPrediction, scores: Float32Array, cells: Array
         stable_scores=np.clip(prediction.stable_scores[seed, angle], 0.0, 1.0),
         view_ids=view,
         angle_ids=angle,
+        seed_ids=seed,
     )
