@@ -24,8 +24,14 @@ from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.graspnet_group import GraspNetGrasp, GraspNetGroup
 from anygrasp_perception.gripper import GripperGeometry
 from anygrasp_perception.network.grasp_network import GraspNetwork
-from anygrasp_perception.network.weights import load_network
-from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig, shipped_weights
+from anygrasp_perception.network.verifier import GraspVerifier
+from anygrasp_perception.network.weights import load_network, load_verifier
+from anygrasp_perception.network_detector import (
+    NetworkDetector,
+    NetworkDetectorConfig,
+    shipped_verifier,
+    shipped_weights,
+)
 from anygrasp_perception.observed_scene import in_region
 
 __all__ = ["AnyGrasp", "Grasp", "GraspGroup", "SteeredAnyGrasp", "create_detector"]
@@ -53,10 +59,12 @@ class AnyGrasp:
         self._weights = Path(getattr(cfgs, "checkpoint_path", "") or shipped_weights())
         self._top_down = bool(getattr(cfgs, "top_down_grasp", False))
         self._network: GraspNetwork | None = None
+        self._verifier: GraspVerifier | None = None
 
     def load_net(self) -> None:
         """Read the weights. Raises WeightsError when they are missing, broken, or not of this network."""
         self._network = load_network(self._weights)
+        self._verifier = load_verifier(shipped_verifier())
 
     def get_grasp(
         self,
@@ -102,7 +110,8 @@ class AnyGrasp:
         config = NetworkDetectorConfig(objects_only=objects_only)
         # Duplicates stay in: scripts call nms() themselves.
         processing = replace(config.post_processing, check_collision=collisions, nms_translation_m=0.0)
-        detector = NetworkDetector(replace(config, post_processing=processing), network=self._network)
+        config = replace(config, post_processing=processing)
+        detector = NetworkDetector(config, network=self._network, verifier=self._verifier)
         request = replace(
             request, gripper=self.gripper, dense=dense, max_grasps=seeds * _ALL_CELLS if dense else seeds
         )

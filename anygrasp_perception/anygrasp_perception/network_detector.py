@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from anygrasp_perception.approach_steering import steer_into_cone, views_near_cone
-from anygrasp_perception.arrays import BoolArray
+from anygrasp_perception.arrays import BoolArray, Float32Array
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import (
     DetectionRequest,
@@ -23,17 +23,27 @@ from anygrasp_perception.detector import (
 )
 from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M
 from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig
 from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
+from anygrasp_perception.network.grasp_crops import SurfacePoints
 from anygrasp_perception.network.grasp_network import OBJECTNESS_LIMIT, GraspNetwork, GraspPrediction
+from anygrasp_perception.network.verifier import GraspVerifier
 from anygrasp_perception.network.voxel_cloud import VoxelCloud, voxelise
-from anygrasp_perception.network.weights import load_network
+from anygrasp_perception.network.weights import load_network, load_verifier
 from anygrasp_perception.network_input import NearScene, NearSceneConfig, look_near, share_of_points
 from anygrasp_perception.observed_scene import in_region
+from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
 from anygrasp_perception.stage_times import timed
 
-__all__ = ["NetworkDetector", "NetworkDetectorConfig", "shipped_weights"]
+__all__ = [
+    "NetworkDetector",
+    "NetworkDetectorConfig",
+    "Proposals",
+    "shipped_verifier",
+    "shipped_weights",
+]
 
 _CELLS = ANGLE_COUNT * len(DEPTHS_M)
 
@@ -44,7 +54,9 @@ class NetworkDetectorConfig:
 
     max_voxels: int = 15_000  # paper IV-C; of more a random choice is used
     obstacle_voxel_m: float = 0.004  # of the cloud that collisions are checked against
-    min_score: float = 0.02  # of a candidate; dense requests get lower ones too
+    min_score: float = 0.005  # of a candidate; dense requests get lower ones too
+    refinement: RefinementConfig | None = field(default_factory=RefinementConfig)  # None: no second look
+    min_judged_score: float = 0.02  # of a grasp at the second look
     target_share: float = 0.5  # of a voxel's points that must lie on the target
     objects_only: bool = True  # False: seeds wherever something can be gripped, the background too
     use_stable_score: bool = True
@@ -54,7 +66,7 @@ class NetworkDetectorConfig:
     threads: int = 1
     near: NearSceneConfig = field(default_factory=NearSceneConfig)
     # More than the 100 of the paper: most of the best lie side by side, and suppression leaves one of them.
-    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=800))
+    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=1200))
 
     def __post_init__(self) -> None:
         for name in ("max_voxels", "obstacle_voxel_m", "target_share"):
@@ -69,6 +81,23 @@ def shipped_weights() -> Path:
     return Path(__file__).parent / "weights" / "geometry_slim.safetensors"
 
 
+def shipped_verifier() -> Path:
+    """Path of the verifier's weights that come with the package."""
+    return Path(__file__).parent / "weights" / "verifier.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """What the network found in a cloud, before any of it was checked."""
+
+    grasps: GraspGroup  # candidates, camera frame
+    surface: SurfacePoints | None  # what is seen of the scene; None when there are no candidates
+    request: DetectionRequest  # with the target's mask over the surface's points
+    rejected: RejectCounts
+    durations_s: dict[str, float]
+    features: SeedFeatures | None
+
+
 class NetworkDetector:
     """Detector with the geometry module; see `detect`."""
 
@@ -79,32 +108,62 @@ class NetworkDetector:
         config: NetworkDetectorConfig | None = None,
         weights: Path | str | None = None,
         network: GraspNetwork | None = None,
+        verifier: GraspVerifier | None = None,
     ) -> None:
         """Load `weights`, the shipped ones by default, or take a network in inference mode.
 
+        A network given goes with the `verifier` given, or without one; weights go with the shipped one.
         Raises WeightsError when they cannot be used, DetectorError when the device is not there.
         """
         self.config = config or NetworkDetectorConfig()
-        _check_device(self.config.device)
-        self.network = network or load_network(weights or shipped_weights(), self.config.device)
+        device = self.config.device
+        _check_device(device)
+        if network is None and verifier is None and self.config.refinement is not None:
+            verifier = load_verifier(shipped_verifier(), device)
+        self.network = network or load_network(weights or shipped_weights(), device)
+        self.verifier = verifier
 
     def detect(self, cloud: PointCloud, request: DetectionRequest) -> DetectionResult:
         """Return grasps in the cloud's frame, best first; the same cloud and request give the same grasps.
 
-        A candidate is a peak of a seed's scores, with `request.dense` each of its 60 cells. Where there is no
-        seed, each voxel counts as a candidate, and each point where nothing is near: the reasons say why.
+        A candidate is a peak of a seed's scores, with `request.dense` each of its 60 cells, with no second
+        look. Where there is no seed, each voxel counts as a candidate, and each point where nothing is near:
+        the reasons say why.
         Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
         """
+        found = self.propose(cloud, request)
+        if found.surface is None:
+            return _result(found, GraspGroup.empty(), found.rejected, found.durations_s)
+        config, refiner = self.config, None
+        if self.verifier is not None and config.refinement is not None and not request.dense:
+            rng = np.random.default_rng([request.seed, 1])
+            refiner = GraspRefiner(
+                self.verifier, found.surface, rng, config.refinement, config.use_stable_score
+            )
+        with _torch_threads(config.threads):
+            grasps, dropped, durations = post_process(
+                found.grasps, found.surface.grid, found.request, config.post_processing, refiner
+            )
+        rejected = found.rejected
+        rejected.update(dropped)
+        if refiner is not None:
+            good = grasps.scores >= config.min_judged_score
+            rejected.add(RejectReason.LOW_SCORE, int(np.count_nonzero(~good)))
+            grasps = grasps[good]
+        return _result(found, grasps, rejected, found.durations_s | durations)
+
+    def propose(self, cloud: PointCloud, request: DetectionRequest) -> Proposals:
+        """Return the network's candidates, unchecked, and the surface to check them against; as `detect`."""
         check_request(cloud, request)
         config, rng, durations = self.config, np.random.default_rng(request.seed), dict[str, float]()
         with timed(durations, "voxels"):
             near = look_near(cloud, request, config.near)
             if not near.visible.any():
-                return self._result(GraspGroup.empty(), near.ruled_out, durations)
+                return _no_proposals(request, near.ruled_out, durations)
             voxels = voxelise(near.points[near.visible], self.network.config.voxel_m, config.max_voxels, rng)
             allowed, ruled_out = self._allowed(voxels, near, request)
         if not allowed.any():
-            return self._result(GraspGroup.empty(), ruled_out, durations)
+            return _no_proposals(request, ruled_out, durations)
         views = (
             None if request.approach is None else views_near_cone(request.approach, request.approach_cone_rad)
         )
@@ -115,18 +174,17 @@ class NetworkDetector:
             background = allowed & config.objects_only & (prediction.objectness <= OBJECTNESS_LIMIT)
             ruled_out.add(RejectReason.NO_CONTACT, int(np.count_nonzero(background)))
             ruled_out.add(RejectReason.LOW_SCORE, int(np.count_nonzero(allowed & ~background)))
-            return self._result(GraspGroup.empty(), ruled_out, durations)
+            return _no_proposals(request, ruled_out, durations)
         with timed(durations, "decode"):
             group, rejected = self._decode(prediction, request)
         with timed(durations, "obstacles"):
             obstacles = voxelise(near.points, config.obstacle_voxel_m)
+            surface = SurfacePoints(
+                PointGrid(obstacles.points), _obstacle_normals(obstacles, voxels, near, prediction)
+            )
             on_target = None if near.target is None else self._on_target(obstacles, near.target)
-        grasps, dropped, own_durations = post_process(
-            group, obstacles.points, request.with_target(on_target), config.post_processing
-        )
-        rejected.update(dropped)
         features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
-        return self._result(grasps, rejected, durations | own_durations, features)
+        return Proposals(group, surface, request.with_target(on_target), rejected, durations, features)
 
     def _allowed(
         self, voxels: VoxelCloud, near: NearScene, request: DetectionRequest
@@ -163,15 +221,31 @@ class NetworkDetector:
             group = steer_into_cone(group, request.approach, request.approach_cone_rad)
         return group, rejected
 
-    def _result(
-        self,
-        grasps: GraspGroup,
-        rejected: RejectCounts,
-        durations_s: dict[str, float],
-        features: SeedFeatures | None = None,
-    ) -> DetectionResult:
-        candidates = rejected.total + len(grasps)
-        return DetectionResult(grasps, candidates, rejected, durations_s, self.name, features)
+
+def _no_proposals(
+    request: DetectionRequest, rejected: RejectCounts, durations_s: dict[str, float]
+) -> Proposals:
+    return Proposals(GraspGroup.empty(), None, request, rejected, durations_s, None)
+
+
+def _result(
+    found: Proposals, grasps: GraspGroup, rejected: RejectCounts, durations_s: dict[str, float]
+) -> DetectionResult:
+    return DetectionResult(
+        grasps, rejected.total + len(grasps), rejected, durations_s, NetworkDetector.name, found.features
+    )
+
+
+def _obstacle_normals(
+    obstacles: VoxelCloud, voxels: VoxelCloud, near: NearScene, prediction: GraspPrediction
+) -> Float32Array:
+    """Normals (P, 3) of the obstacles' points: of the network's voxel that one of each one's points is in."""
+    voxel_of_point = np.full(len(near.points), -1, dtype=np.intp)
+    voxel_of_point[near.visible] = voxels.of_point
+    one_point = np.zeros(len(obstacles), dtype=np.intp)
+    one_point[obstacles.of_point] = np.arange(len(near.points))
+    voxel = voxel_of_point[one_point]
+    return np.where(voxel[:, None] >= 0, prediction.normals[voxel], np.float32(0))
 
 
 @contextmanager

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from anygrasp_perception.approach_steering import steer_into_cone
 from anygrasp_perception.arrays import BoolArray
 from anygrasp_perception.centring import DEFAULT_MARGIN_M, centre_grasps, closing_region_points
 from anygrasp_perception.collision import CollisionConfig, detect_collisions
@@ -24,7 +26,7 @@ from anygrasp_perception.nms import grasp_nms
 from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
 
-__all__ = ["PostProcessingConfig", "post_process"]
+__all__ = ["PostProcessingConfig", "Refiner", "post_process"]
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,30 @@ class PostProcessingConfig:
                 raise ValueError(f"PostProcessingConfig.{name} must be >= 0, got {getattr(self, name)}")
 
 
+class Refiner(Protocol):
+    """Scores candidates anew that passed, and may add better ones."""
+
+    def refine(self, grasps: GraspGroup, clear: Callable[[GraspGroup], GraspGroup]) -> GraspGroup:
+        """Return the grasps to rank; `clear` drops of further ones what does not pass, and centres them."""
+        ...
+
+
 def post_process(
     group: GraspGroup,
     points: ArrayLike | PointGrid,
     request: DetectionRequest,
     config: PostProcessingConfig = PostProcessingConfig(),
+    refiner: Refiner | None = None,
 ) -> tuple[GraspGroup, RejectCounts, dict[str, float]]:
     """Turn candidates into grasps to execute: best first, free of collision, centred (paper IV-D).
 
     What the request rules out goes first, so that the best `top_n` are grasps the caller can use; then
-    collision, centring, region once more, non-maximum suppression, rank. A grasp whose centred pose
-    would collide keeps the pose it had, which does not.
+    collision, centring, region once more, the `refiner` if any, non-maximum suppression, rank. A grasp whose
+    centred pose would collide keeps the pose it had, which does not.
 
     `group` and `points` (P, 3) in the camera frame, metres; `request.target_mask` (P,) over the points.
     Returns the grasps, the counts of the dropped by reason (`len(grasps) + counts.total` is
-    `len(group)`) and the wall time in seconds by stage.
+    `len(group)`, and what the refiner tried besides) and the wall time in seconds by stage.
     Raises ValueError on an empty cloud, NaN points, or a mask of another length.
     """
     candidates = _Candidates(group)
@@ -82,6 +93,11 @@ def post_process(
     with candidates.stage("centring"):
         _centre(candidates, scene, request, config)
         _apply_region(candidates, request)
+    if refiner is not None:
+        with candidates.stage("refinement"):
+            candidates.group = refiner.refine(
+                candidates.group, lambda tried: _clear(tried, candidates.rejected, scene, request, config)
+            )
     with candidates.stage("suppression"):
         if not request.dense:
             duplicate = np.ones(len(candidates.group), dtype=bool)
@@ -89,6 +105,25 @@ def post_process(
             candidates.drop((duplicate, RejectReason.DUPLICATE))
         candidates.keep_best(request.max_grasps)
     return candidates.group, candidates.rejected, candidates.durations_s
+
+
+def _clear(
+    tried: GraspGroup,
+    rejected: RejectCounts,
+    scene: PointGrid,
+    request: DetectionRequest,
+    config: PostProcessingConfig,
+) -> GraspGroup:
+    """Those of further grasps that pass as the first did, centred; those off a cone are turned into it."""
+    if request.approach is not None:
+        tried = steer_into_cone(tried, request.approach, request.approach_cone_rad)
+    candidates = _Candidates(tried)
+    _apply_request(candidates, scene, request, config)
+    _reject_collisions(candidates, scene, request, config)
+    _centre(candidates, scene, request, config)
+    _apply_region(candidates, request)
+    rejected.update(candidates.rejected)
+    return candidates.group
 
 
 class _Candidates:

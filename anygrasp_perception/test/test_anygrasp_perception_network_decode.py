@@ -16,6 +16,7 @@ def make_prediction(seeds=1):
     scores[:, 5, 0], stable[:, 5] = 0.9, 0.9
     return GraspPrediction(
         points=np.array([[9, 9, 9], [0.1, 0.2, 0.6]], dtype=np.float32),
+        normals=np.zeros((2, 3), dtype=np.float32),
         objectness=np.ones(2, dtype=np.float32),
         graspness=np.ones(2, dtype=np.float32),
         seeds=np.ones(seeds, dtype=np.intp),

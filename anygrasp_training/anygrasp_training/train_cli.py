@@ -19,6 +19,7 @@ from anygrasp_training.training import GEOMETRY_CONFIGS, GeometryTrainer, Geomet
 from anygrasp_training.training.checkpoint import CheckpointError
 from anygrasp_training.training.geometry_config import DEPTHS, DataShare
 from anygrasp_training.training.parallel import process_group
+from anygrasp_training.training.verifier_cli import add_verifier_options, train_verifier
 
 __all__ = ["main"]
 
@@ -30,6 +31,10 @@ examples:
     anygrasp-train geometry --dataset data/train --validation data/novel --out runs/slim --hours 4
   the same on eight processes
     torchrun --nproc-per-node 8 --no-python anygrasp-train geometry --dataset data/train --out runs/slim
+  then the verifier, on the grasps of these weights; and again, on those that the first one likes
+    anygrasp-train verifier --geometry runs/slim/geometry.safetensors --dataset data/train --out runs/one
+    anygrasp-train verifier --geometry runs/slim/geometry.safetensors --dataset data/train --out runs/two \\
+        --verifier runs/one/verifier.safetensors --samples runs/one/samples
   what it learns, live
     tensorboard --logdir runs"""
 
@@ -42,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        _train_geometry(options)
+        options.run(options)
     except (DatasetError, WeightsError, CheckpointError, ValueError, OSError) as error:
         print(f"anygrasp-train: {error}", file=sys.stderr)
         return 1
@@ -122,6 +127,10 @@ def _parser() -> argparse.ArgumentParser:
             f"--{what}-share", type=float, default=1.0, metavar="0..1", help=f"of {what}s used"
         )
     geometry.add_argument("--threads", type=int, default=1, help="of this process (default: %(default)s)")
+    geometry.set_defaults(run=_train_geometry)
+    verifier = commands.add_parser("verifier", help="train the network that judges single grasps")
+    add_verifier_options(verifier)
+    verifier.set_defaults(run=train_verifier)
     return parser
 
 

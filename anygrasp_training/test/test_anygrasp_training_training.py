@@ -12,8 +12,11 @@ from safetensors.torch import load_file
 
 from anygrasp_perception.grasp import ANGLE_COUNT, fibonacci_views
 from anygrasp_perception.network import NETWORK_CONFIGS, GraspNetwork, load_network, save_network
+from anygrasp_perception.network.weights import load_verifier
+from anygrasp_perception.network_detector import NetworkDetector
 from anygrasp_perception.se3 import make_transform
-from anygrasp_training.dataset import GraspDataset
+from anygrasp_training.dataset import DatasetError, GraspDataset
+from anygrasp_training.evaluation.dataset_evaluation import DatasetEvaluator
 from anygrasp_training.generation import GenerationConfig, Workers, generate_dataset
 from anygrasp_training.labels import LabelConfig
 from anygrasp_training.labels.object_labels import COLLIDING, cell_rotations
@@ -28,6 +31,18 @@ from anygrasp_training.training.geometry_losses import cell_targets
 from anygrasp_training.training.geometry_sample import make_sample, nearest_label_views
 from anygrasp_training.training.sample_stream import SampleStream
 from anygrasp_training.training.scene_targets import SceneTargets
+from anygrasp_training.training.verifier_samples import (
+    CollectingConfig,
+    VerifierSamples,
+    collect_samples,
+    frame_samples,
+    read_samples,
+)
+from anygrasp_training.training.verifier_trainer import (
+    VerifierTrainer,
+    VerifierTrainingConfig,
+    mirror_grasps,
+)
 
 DEBUG = GEOMETRY_CONFIGS["debug"]
 
@@ -258,3 +273,104 @@ def test_weights_can_be_trained_on(folder, tmp_path):
     save_network(network, tmp_path / "start.safetensors")
     trainer = GeometryTrainer(DEBUG, [folder], tmp_path / "run", start_from=tmp_path / "start.safetensors")
     torch.testing.assert_close(trainer.network.state_dict(), network.state_dict())
+
+
+@pytest.fixture(scope="module")
+def collected(folder, tmp_path_factory):
+    """Samples of both frames, with what the shipped verifier likes among them."""
+    config = CollectingConfig(frames=2, grasps=30, refined=20)
+    out = tmp_path_factory.mktemp("samples")
+    return collect_samples(NetworkDetector(), [folder], out, config), config
+
+
+def test_samples_are_judged_by_the_meshes(folder, collected):
+    files, config = collected
+    samples = read_samples(files)
+    assert len(files) == 2
+    assert 60 < len(samples) <= 2 * (30 * 4 + 20)
+    holds = samples.friction <= 1.2
+    assert 0.02 < holds.mean() < 0.98
+    assert samples.crops.shape[1:] == (64, 6)
+    assert np.isfinite(samples.crops).all()
+    dataset = GraspDataset(folder)
+    view = int(files[0].stem.split("_")[-2])
+    again = frame_samples(NetworkDetector(), dataset, DatasetEvaluator(dataset), 0, view, config)
+    first = read_samples(files[:1])
+    np.testing.assert_array_equal(again.friction, first.friction)
+    np.testing.assert_array_equal(again.crops, first.crops)
+
+
+def test_frames_collected_before_are_kept(folder, collected):
+    files, config = collected
+    before = [path.stat().st_mtime_ns for path in files]
+    assert sorted(collect_samples(NetworkDetector(), [folder], files[0].parent, config)) == sorted(files)
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_torn_samples_name_the_file(tmp_path):
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(DatasetError, match=r"torn.npz: no samples of a verifier.*delete it"):
+        read_samples([tmp_path / "torn.npz"])
+
+
+def toy_samples(count=2000) -> VerifierSamples:
+    """A grasp holds at the friction 0.5 when its points lie ahead of the fingertips."""
+    rng = np.random.default_rng(0)
+    crops = rng.uniform(-0.02, 0.02, (count, 64, 6)).astype(np.float32)
+    crops[:, :, 0] += rng.uniform(-0.02, 0.02, (count, 1))
+    holds = crops[:, :, 0].mean(axis=1) > 0
+    context = np.tile(np.array([2, 1, 1, 0, 0], dtype=np.float32), (count, 1))
+    friction = np.where(holds, 0.5, np.inf).astype(np.float32)
+    return VerifierSamples(crops.astype(np.float16), context, friction, np.arange(count) % 16)
+
+
+def test_a_verifier_learns_what_holds_at_which_friction(tmp_path):
+    trainer = VerifierTrainer(
+        VerifierTrainingConfig(epochs=3, batch_size=64), toy_samples(), tmp_path / "run"
+    )
+    verifier = trainer.train()
+    figures = trainer.evaluate()
+    assert figures["correlation"] > 0.9
+    assert figures["best_tenth"] == pytest.approx(4 / 6, abs=0.02)  # 0.6 to 1.2 hold, 0.2 and 0.4 do not
+    loaded = load_verifier(tmp_path / "run" / "verifier.safetensors")
+    assert torch.equal(loaded.first.weight, verifier.first.weight)
+
+
+def test_a_verifier_stopped_between_epochs_ends_the_same(tmp_path):
+    config = VerifierTrainingConfig(epochs=2, batch_size=256)
+    whole = VerifierTrainer(config, toy_samples(), tmp_path / "whole").train()
+    trainer = VerifierTrainer(config, toy_samples(), tmp_path / "halved")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    end_epoch = trainer._end_epoch
+    trainer._end_epoch = lambda *arguments: (end_epoch(*arguments), stop())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    with pytest.raises(FileExistsError, match="--resume"):
+        VerifierTrainer(config, toy_samples(), tmp_path / "halved")
+    resumed = VerifierTrainer(config, toy_samples(), tmp_path / "halved", resume=True).train()
+    for name, tensor in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], tensor)
+
+
+def test_a_grasp_seen_in_the_mirror_is_one_of_the_mirrored_scene():
+    rng = np.random.default_rng(3)
+    points = torch.from_numpy(rng.normal(size=(4, 7, 6)).astype(np.float32))
+    context = torch.from_numpy(rng.normal(size=(4, 5)).astype(np.float32))
+    signs = torch.tensor([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
+    crops, there = mirror_grasps(points, context, signs)
+    for row, (y, z) in enumerate(signs.tolist()):
+        torch.testing.assert_close(crops[row], points[row] * torch.tensor([1, y, z, 1, y, z]))
+        torch.testing.assert_close(there[row], context[row] * torch.tensor([1, 1, 1, y, z]))
+
+
+def test_verifier_from_the_command_line(folder, tmp_path, capsys):
+    options = ["verifier", "--dataset", str(folder), "--out", str(tmp_path / "run"), "--frames", "1"]
+    assert main([*options, "--epochs", "1", "--batch", "32"]) == 0
+    assert "verifier.safetensors: 1 frames, 1 epochs" in capsys.readouterr().out
+    assert main(options) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert main([*options, "--samples", str(tmp_path)]) == 1
+    assert "no samples" in capsys.readouterr().err

@@ -42,6 +42,7 @@ class GraspPrediction:
     """Everything the network says about one cloud of N voxels: S seeds, one view each, 12 x 5 cells."""
 
     points: Float32Array  # (N, 3) voxel means, metres
+    normals: Float32Array  # (N, 3) unit length, towards the camera
     objectness: Float32Array  # (N,) probability of an object
     graspness: Float32Array  # (N,)
     seeds: IntpArray  # (S,) rows of points
@@ -136,6 +137,7 @@ class GraspNetwork(nn.Module):
                 crop = self.crop(batch.points, batch.normals, features, rows, seed_features, rotations, rng)
         return GraspPrediction(
             points=cloud.points,
+            normals=batch.normals.cpu().numpy(),
             objectness=objectness,
             graspness=graspable,
             seeds=seeds,

@@ -5,23 +5,34 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from anygrasp_perception.atomic_files import write_atomically
 from anygrasp_perception.network.backbone import SparseUNet
 from anygrasp_perception.network.grasp_network import GraspNetwork
 from anygrasp_perception.network.minkowski_backend import MinkowskiUNet
 from anygrasp_perception.network.network_config import NetworkConfig
+from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
 
-__all__ = ["BACKENDS", "WeightsError", "load_network", "save_network"]
+__all__ = [
+    "BACKENDS",
+    "WeightsError",
+    "load_network",
+    "load_verifier",
+    "read_weights",
+    "save_network",
+    "save_verifier",
+]
 
 FORMAT = "anygrasp-geometry-1"
+VERIFIER_FORMAT = "anygrasp-verifier-1"
 BACKENDS = ("torch", "minkowski")
 
 
@@ -31,13 +42,22 @@ class WeightsError(RuntimeError):
 
 def save_network(network: GraspNetwork, path: Path, notes: dict[str, str] | None = None) -> None:
     """Write an unfolded network, whole or not at all; `notes` go into the header. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    header = {
-        "format": FORMAT,
-        "config": json.dumps(dataclasses.asdict(network.config)),
-        **(notes or {}),
-    }
-    write_atomically(path, save(tensors, metadata=header))
+    _save(network, FORMAT, dataclasses.asdict(network.config), path, notes)
+
+
+def save_verifier(verifier: GraspVerifier, path: Path, notes: dict[str, str] | None = None) -> None:
+    """Write a verifier as `save_network` does a network."""
+    _save(verifier, VERIFIER_FORMAT, dataclasses.asdict(verifier.config), path, notes)
+
+
+def load_verifier(path: Path | str, device: torch.device | str = "cpu") -> GraspVerifier:
+    """Read a verifier, ready for inference. Raises WeightsError as `load_network` does."""
+    header, tensors = read_weights(path, VERIFIER_FORMAT, "anygrasp-train verifier")
+    with _fitting(path):
+        verifier = GraspVerifier(VerifierConfig.from_dict(json.loads(header["config"])))
+        _check_shapes(verifier.state_dict(), tensors)
+        verifier.load_state_dict(tensors)
+    return verifier.to(device).eval()
 
 
 def load_network(
@@ -53,9 +73,28 @@ def load_network(
         raise ValueError(f"no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
     if backend == "minkowski" and not fold:
         raise ValueError("backend 'minkowski' is for inference only; train with backend 'torch'")
+    header, tensors = read_weights(path, FORMAT, "anygrasp-train geometry")
+    with _fitting(path):
+        network = GraspNetwork(NetworkConfig.from_dict(json.loads(header["config"])))
+        _check_shapes(network.state_dict(), tensors)
+        network.load_state_dict(tensors)
+    network = network.to(device)
+    if not fold:
+        return network
+    network.fold()
+    if backend == "minkowski" and isinstance(network.backbone, SparseUNet):
+        network.backbone = MinkowskiUNet(network.backbone)
+    return network
+
+
+def read_weights(path: Path | str, wanted: str, command: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return header and tensors of a file of the format `wanted`, which `command` writes.
+
+    Raises WeightsError when it is missing, broken, of another kind, or holds NaN or infinite values.
+    """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights; give a file written by `anygrasp-train`")
+        raise WeightsError(f"{path}: no such weights; give a file written by `{command}`")
     try:
         with safe_open(path, framework="pt") as archive:
             header = archive.metadata() or {}
@@ -64,29 +103,33 @@ def load_network(
         raise WeightsError(
             f"{path}: not a safetensors file ({error}); copy or train the weights again"
         ) from error
-    if header.get("format") != FORMAT:
+    if header.get("format") != wanted:
         raise WeightsError(
-            f"{path}: format is {header.get('format')!r}, need {FORMAT!r}: no weights of this network"
+            f"{path}: format is {header.get('format')!r}, need {wanted!r}: no weights of this network"
         )
+    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if bad:
+        raise WeightsError(f"{path}: NaN or infinite values in {', '.join(bad[:3])}; train the weights again")
+    return header, tensors
+
+
+@contextmanager
+def _fitting(path: Path | str) -> Iterator[None]:
+    """Name the file when its tensors do not fit its config."""
     try:
-        config = NetworkConfig.from_dict(json.loads(header["config"]))
-        network = GraspNetwork(config)
-        _check_shapes(network.state_dict(), tensors)
-        network.load_state_dict(tensors)
+        yield
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(
             f"{path}: the weights do not fit their config ({error}); train them again"
         ) from error
-    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if bad:
-        raise WeightsError(f"{path}: NaN or infinite values in {', '.join(bad[:3])}; train the weights again")
-    network = network.to(device)
-    if not fold:
-        return network
-    network.fold()
-    if backend == "minkowski" and isinstance(network.backbone, SparseUNet):
-        network.backbone = MinkowskiUNet(network.backbone)
-    return network
+
+
+def _save(
+    module: nn.Module, kind: str, config: dict[str, object], path: Path, notes: dict[str, str] | None
+) -> None:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    header = {"format": kind, "config": json.dumps(config), **(notes or {})}
+    write_atomically(path, save(tensors, metadata=header))
 
 
 def _check_shapes(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:

@@ -14,7 +14,13 @@ from anygrasp_perception.se3 import inverse, transform_points
 from anygrasp_training.dataset import DatasetError, DatasetFrame, GraspDataset
 from anygrasp_training.dataset.files import read_json
 from anygrasp_training.evaluation.evaluation_config import EvaluationConfig
-from anygrasp_training.evaluation.frame_evaluation import FrameResult, evaluate_frame
+from anygrasp_training.evaluation.frame_evaluation import (
+    FrameResult,
+    GraspJudgement,
+    evaluate_frame,
+    judge_grasps,
+    nearest_objects,
+)
 from anygrasp_training.evaluation.object_model import ObjectModel, SceneObject, table_cloud
 from anygrasp_training.labels.object_labels import FRICTION_STEP
 
@@ -44,14 +50,28 @@ class DatasetEvaluator:
         """
         frame = self._dataset.frame(scene_id, view)
         seen = np.isin(np.array(frame.object_ids) + 1, frame.label)
-        graspable = seen & self._free(scene_id)
-        objects = [
+        objects = self._objects(frame, seen & self._free(scene_id))
+        return evaluate_frame(grasps, objects, self._support(scene_id, frame), self._config)
+
+    def judge(self, scene_id: int, view: int, grasps: GraspGroup) -> GraspJudgement:
+        """Say of every grasp, in the camera frame, what is true of it: without suppression, limits or rank.
+
+        Raises DatasetError on a scene or view that is not there.
+        """
+        config, frame = self._config, self._dataset.frame(scene_id, view)
+        objects = self._objects(frame, np.ones(len(frame.object_ids), dtype=np.bool_))
+        clipped = grasps.replace(widths=np.clip(grasps.widths, 0.0, config.max_width_m))
+        nearest = nearest_objects(clipped, [target.points_camera_m for target in objects])
+        support = self._support(scene_id, frame)
+        return judge_grasps(clipped.replace(object_ids=nearest), objects, support, config)
+
+    def _objects(self, frame: DatasetFrame, graspable: BoolArray) -> list[SceneObject]:
+        return [
             SceneObject(f"{object_id:03d}", self._model(object_id), T_camera_object, bool(counts))
             for object_id, T_camera_object, counts in zip(
                 frame.object_ids, frame.T_camera_objects, graspable, strict=True
             )
         ]
-        return evaluate_frame(grasps, objects, self._support(scene_id, frame), self._config)
 
     def _support(self, scene_id: int, frame: DatasetFrame) -> Float64Array:
         T_camera_table = inverse(frame.T_table_camera)

@@ -23,7 +23,7 @@ from anygrasp_training.evaluation.force_closure import required_friction
 from anygrasp_training.evaluation.object_model import SceneObject
 from anygrasp_training.evaluation.scene_collision import find_collisions
 
-__all__ = ["FrameResult", "evaluate_frame"]
+__all__ = ["FrameResult", "GraspJudgement", "evaluate_frame", "judge_grasps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +68,8 @@ def evaluate_frame(
     kept = kept.replace(object_ids=nearest_objects(kept, model_points))
     best = kept[best_of_each_object(kept, config.top_per_object)]
 
-    support = np.asarray(support_points, dtype=np.float64).reshape(-1, 3)
-    collisions = find_collisions(
-        best, np.concatenate([*model_points, support]), config.gripper, config.min_points_between
-    )
-    friction = np.full(len(best), np.inf)
-    for index, target in enumerate(objects):
-        own = np.flatnonzero((best.object_ids == index) & ~collisions.colliding & ~collisions.empty)
-        friction[own] = required_friction(best[own], target, config.pad)
+    judged = judge_grasps(best, objects, support_points, config)
+    friction = judged.friction
 
     covered = np.zeros(len(objects), dtype=np.bool_)
     covered[best.object_ids[friction <= config.coverage_friction]] = True
@@ -83,14 +77,37 @@ def evaluate_frame(
     return FrameResult(
         grasps=best[top],
         friction=friction[top],
-        colliding=collisions.colliding[top],
-        empty=collisions.empty[top],
+        colliding=judged.colliding[top],
+        empty=judged.empty[top],
         frictions=config.frictions,
         precision=precision_at_k(friction[top], config.frictions, config.top_per_frame),
         object_names=tuple(target.name for target in objects),
         graspable=np.array([target.graspable for target in objects]),
         covered=covered,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class GraspJudgement:
+    """What is true of N grasps."""
+
+    friction: Float64Array  # (N,) friction coefficient needed, infinite for a grasp that fails
+    colliding: BoolArray  # (N,)
+    empty: BoolArray  # (N,)
+
+
+def judge_grasps(
+    grasps: GraspGroup, objects: Sequence[SceneObject], support_points: ArrayLike, config: EvaluationConfig
+) -> GraspJudgement:
+    """Judge grasps, of clipped widths, whose `object_ids` index the objects; as `evaluate_frame` does."""
+    support = np.asarray(support_points, dtype=np.float64).reshape(-1, 3)
+    scene = np.concatenate([*(target.points_camera_m for target in objects), support])
+    collisions = find_collisions(grasps, scene, config.gripper, config.min_points_between)
+    friction = np.full(len(grasps), np.inf)
+    for index, target in enumerate(objects):
+        own = np.flatnonzero((grasps.object_ids == index) & ~collisions.colliding & ~collisions.empty)
+        friction[own] = required_friction(grasps[own], target, config.pad)
+    return GraspJudgement(friction, collisions.colliding, collisions.empty)
 
 
 def nearest_objects(group: GraspGroup, model_points: Sequence[Float64Array]) -> IntpArray:

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges the candidates one by one and tries to better the best: a short random search about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.network.grasp_crops import SurfacePoints
+from anygrasp_perception.network.verifier import GraspVerifier
+from anygrasp_perception.nms import grasp_nms
+
+__all__ = ["GraspRefiner", "RefinementConfig", "vary_grasps"]
+
+
+@dataclass(frozen=True)
+class RefinementConfig:
+    """How much is judged and tried. Raises ValueError on values out of range.
+
+    The network offers approaches some 12 deg apart and in-plane angles 15 deg apart; contacts that are to
+    hold at a friction of 0.2 must be met within 11 deg.
+    """
+
+    rounds: int = 2  # of trying; 0: the candidates are judged as they are
+    varied: int = 100  # of the best so far, spread out, in each round
+    variations: int = 5  # of each
+    spread_m: float = 0.01  # two grasps that are nearer to each other than both of these are not both varied
+    spread_rad: float = 0.3
+    turn_rad: float = 0.14  # standard deviation of the in-plane angle in the first round, less in later ones
+    tilt_rad: float = 0.17  # of the turns about the other two axes, which half of the variations get
+    shift_m: tuple[float, float, float] = (0.006, 0.003, 0.004)  # of the fingertips, along the grasp's axes
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "varied", "variations"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"RefinementConfig.{name} must be 0 or more, got {getattr(self, name)}")
+        for name in ("spread_m", "spread_rad", "turn_rad", "tilt_rad"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"RefinementConfig.{name} must be 0 or more, got {getattr(self, name)}")
+        if len(self.shift_m) != 3 or not all(0 <= shift < np.inf for shift in self.shift_m):
+            raise ValueError(f"RefinementConfig.shift_m must be three lengths, got {self.shift_m}")
+
+
+class GraspRefiner:
+    """Refines the candidates of one scene; `post_process` calls it."""
+
+    def __init__(
+        self,
+        verifier: GraspVerifier,
+        surface: SurfacePoints,
+        rng: np.random.Generator,
+        config: RefinementConfig | None = None,
+        use_stable_score: bool = True,
+    ) -> None:
+        """`surface` in the grasps' frame; with the stable score a judgement counts 1 - that (IV-B.1)."""
+        self.verifier, self.surface, self._rng = verifier, surface, rng
+        self.config = config or RefinementConfig()
+        self.use_stable_score = use_stable_score
+
+    def refine(self, grasps: GraspGroup, clear: Callable[[GraspGroup], GraspGroup]) -> GraspGroup:
+        """Return the grasps, judged, and those found near the best of them.
+
+        `clear` drops of new grasps what collides or is not asked for, and centres the rest.
+        """
+        config = self.config
+        judged = self._judge(grasps)
+        for round_ in range(config.rounds):
+            best = judged[grasp_nms(judged, config.spread_m, config.spread_rad)].top(config.varied)
+            if len(best) == 0:
+                break
+            tried = best[np.repeat(np.arange(len(best)), config.variations)]
+            tried = clear(vary_grasps(tried, self._rng, config, 1.0 / (round_ + 1)))
+            judged = GraspGroup.concatenate([judged, self._judge(tried)])
+        return judged
+
+    def _judge(self, grasps: GraspGroup) -> GraspGroup:
+        weights = 1.0 - np.nan_to_num(grasps.stable_scores) if self.use_stable_score else 1.0
+        return grasps.replace(scores=self.verifier.judge(grasps, self.surface) * weights)
+
+
+def vary_grasps(
+    grasps: GraspGroup, rng: np.random.Generator, config: RefinementConfig, scale: float = 1.0
+) -> GraspGroup:
+    """Turn and shift each grasp at random, its fingertips being where it turns about."""
+    count = len(grasps)
+    angles = np.column_stack([np.full(count, config.turn_rad), np.full((count, 2), config.tilt_rad)])
+    angles[rng.random(count) < 0.5, 1:] = 0.0
+    turns = Rotation.from_rotvec(scale * angles * rng.standard_normal((count, 3))).as_matrix()
+    R = grasps.rotation_matrices @ turns
+    shifts = scale * np.asarray(config.shift_m) * rng.standard_normal((count, 3))
+    fingertips = grasps.fingertips + np.einsum("gij,gj->gi", R, shifts)
+    return grasps.replace(rotation_matrices=R, translations=fingertips - grasps.depths[:, None] * R[:, :, 0])

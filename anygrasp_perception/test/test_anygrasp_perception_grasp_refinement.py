@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig, vary_grasps
+from anygrasp_perception.network.grasp_crops import SurfacePoints
+from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
+from anygrasp_perception.nms import symmetric_rotation_angle
+from anygrasp_perception.point_grid import PointGrid
+
+
+class Upright:
+    """Stands for a verifier: grasps are the better the straighter they come along z of the camera."""
+
+    def judge(self, grasps, surface):
+        return np.clip(grasps.rotation_matrices[:, 2, 0], 0, 1)
+
+
+def grasps_of(count, seed=0, stable=np.nan):
+    rng = np.random.default_rng(seed)
+    R = np.linalg.qr(rng.normal(size=(count, 3, 3)))[0]
+    R *= np.sign(np.linalg.det(R))[:, None, None]
+    return GraspGroup.from_arrays(
+        rotation_matrices=R,
+        translations=rng.uniform((-0.1, -0.1, 0.4), (0.1, 0.1, 0.6), (count, 3)),
+        widths=0.05,
+        depths=rng.choice([0.01, 0.02, 0.04], count),
+        scores=rng.uniform(size=count),
+        stable_scores=stable,
+        seed_ids=np.arange(count),
+    )
+
+
+@pytest.fixture
+def surface():
+    points = np.random.default_rng(1).uniform(-0.1, 0.1, (300, 3)).astype(np.float32) + np.float32(
+        [0, 0, 0.5]
+    )
+    return SurfacePoints(PointGrid(points), np.zeros_like(points))
+
+
+def refiner(surface, **values):
+    config = RefinementConfig(**values)
+    return GraspRefiner(Upright(), surface, np.random.default_rng(0), config, use_stable_score=False)
+
+
+def test_refined_grasps_are_no_worse_and_what_was_there_stays(surface):
+    first = grasps_of(40)
+    judged = refiner(surface, rounds=0).refine(first, lambda tried: tried)
+    assert np.array_equal(judged.translations, first.translations)
+    once = refiner(surface, rounds=1).refine(first, lambda tried: tried)
+    thrice = refiner(surface, rounds=3).refine(first, lambda tried: tried)
+    assert judged.scores.max() < once.scores.max() <= thrice.scores.max()
+    assert np.array_equal(once[: len(first)].scores, judged.scores)
+    assert set(once.seed_ids) <= set(first.seed_ids)
+
+
+def test_what_is_not_cleared_is_not_offered(surface):
+    refined = refiner(surface).refine(grasps_of(10), lambda tried: tried[:0])
+    assert len(refined) == 10
+
+
+def test_no_candidates_stay_none(surface):
+    assert len(refiner(surface).refine(GraspGroup.empty(), lambda tried: tried)) == 0
+
+
+def test_the_stable_score_counts_when_asked_for(surface):
+    torch.manual_seed(0)
+    verifier = GraspVerifier(VerifierConfig()).eval()
+    grasps = grasps_of(5, stable=[0.0, 0.5, 1.0, np.nan, 0.2])
+    rng, config = np.random.default_rng(0), RefinementConfig(rounds=0)
+    plain = GraspRefiner(verifier, surface, rng, config, False).refine(grasps, lambda tried: tried).scores
+    stable = GraspRefiner(verifier, surface, rng, config, True).refine(grasps, lambda tried: tried).scores
+    np.testing.assert_allclose(stable, plain * [1.0, 0.5, 0.0, 1.0, 0.8], rtol=1e-6)
+
+
+def test_varied_grasps_turn_about_their_fingertips():
+    grasps, config = grasps_of(4000), RefinementConfig(shift_m=(0.0, 0.0, 0.0), turn_rad=0.1, tilt_rad=0.2)
+    varied = vary_grasps(grasps, np.random.default_rng(3), config)
+    np.testing.assert_allclose(varied.fingertips, grasps.fingertips, atol=1e-9)
+    angle = symmetric_rotation_angle(grasps.rotation_matrices, varied.rotation_matrices)
+    approach = np.arccos(np.clip(np.sum(grasps.approaches * varied.approaches, axis=1), -1, 1))
+    assert 0.45 < np.mean(approach < 1e-6) < 0.55  # half are turned in their plane alone
+    assert np.sqrt(np.mean(angle**2)) == pytest.approx(np.sqrt(0.1**2 + 0.2**2), rel=0.1)
+    np.testing.assert_allclose(np.linalg.det(varied.rotation_matrices), 1.0)
+
+
+def test_varied_grasps_shift_along_their_own_axes():
+    grasps = grasps_of(4000)
+    config = RefinementConfig(turn_rad=0.0, tilt_rad=0.0, shift_m=(0.004, 0.0, 0.002))
+    varied = vary_grasps(grasps, np.random.default_rng(3), config, scale=0.5)
+    moved = np.einsum("gij,gi->gj", grasps.rotation_matrices, varied.translations - grasps.translations)
+    np.testing.assert_allclose(moved.std(axis=0), [0.002, 0.0, 0.001], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rounds": -1}, "rounds must be 0 or more, got -1"),
+        ({"tilt_rad": np.nan}, "tilt_rad must be 0 or more, got nan"),
+        ({"shift_m": (0.1, 0.1)}, "three lengths"),
+    ],
+)
+def test_a_config_refuses_nonsense(values, message):
+    with pytest.raises(ValueError, match=message):
+        replace(RefinementConfig(), **values)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grasps for the verifier to learn from: the network's own, others near them, and what is true of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from anygrasp_perception.arrays import Float32Array
+from anygrasp_perception.atomic_files import whole_or_not
+from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig, vary_grasps
+from anygrasp_perception.network.grasp_crops import CropShape, crop_grasps
+from anygrasp_perception.network.verifier import grasp_context
+from anygrasp_perception.network_detector import NetworkDetector
+from anygrasp_perception.post_processing import PostProcessingConfig, post_process
+from anygrasp_training.dataset import DatasetError, GraspDataset
+from anygrasp_training.evaluation.dataset_detection import workspace_request
+from anygrasp_training.evaluation.dataset_evaluation import DatasetEvaluator
+
+__all__ = ["CollectingConfig", "VerifierSamples", "collect_samples", "frame_samples", "read_samples"]
+
+_EVERYTHING = 10**6  # more grasps than there are
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CollectingConfig:
+    """How many grasps are taken from a frame. Raises ValueError on values out of range."""
+
+    frames: int = 400  # in all
+    grasps: int = 250  # of the network, free of collision, no two alike
+    variations: int = 3  # tried near each of these, before collisions
+    refined: int = 200  # of those that a verifier thinks best after refinement, where there is one
+    seed: int = 0
+    crop: CropShape = field(default_factory=CropShape)
+    vary: RefinementConfig = field(default_factory=RefinementConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "grasps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"CollectingConfig.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("variations", "refined"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"CollectingConfig.{name} must be 0 or more, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class VerifierSamples:
+    """G grasps of any number of frames."""
+
+    crops: np.ndarray  # (G, K, CROP_CHANNELS) float16
+    context: Float32Array  # (G, CONTEXT_CHANNELS)
+    friction: Float32Array  # (G,) needed to hold, infinite for a grasp that fails
+    scenes: np.ndarray  # (G,) a number for each scene
+
+    def __len__(self) -> int:
+        return len(self.friction)
+
+
+def collect_samples(
+    detector: NetworkDetector, folders: Sequence[Path], out: Path, config: CollectingConfig
+) -> list[Path]:
+    """Collect samples of `config.frames` frames, drawn from all datasets, a file each; those there are kept.
+
+    With a verifier in the detector, grasps that it likes are collected too: where it is wrong about them
+    is what it has to learn next. Returns the files. Raises DatasetError on a broken or empty folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    datasets = [GraspDataset(folder) for folder in folders]
+    evaluators = [DatasetEvaluator(dataset) for dataset in datasets]
+    frames = [
+        (number, scene_id, view)
+        for number, dataset in enumerate(datasets)
+        for scene_id in dataset.scene_ids
+        for view in range(dataset.view_count(scene_id))
+    ]
+    if not frames:
+        raise DatasetError(f"{', '.join(map(str, folders))}: no frames; make some with anygrasp-data scenes")
+    rng = np.random.default_rng([config.seed, 5])
+    files = []
+    chosen = rng.permutation(len(frames))[: config.frames]
+    for number, scene_id, view in (frames[index] for index in tqdm(chosen, desc="frames", unit="")):
+        name = f"{folders[number].name}_{scene_id:04d}_{view:04d}_{config.seed}.npz"
+        if not (out / name).is_file():
+            samples = frame_samples(detector, datasets[number], evaluators[number], scene_id, view, config)
+            _write(samples, out / name)
+        files.append(out / name)
+    return files
+
+
+def frame_samples(
+    detector: NetworkDetector,
+    dataset: GraspDataset,
+    evaluator: DatasetEvaluator,
+    scene_id: int,
+    view: int,
+    config: CollectingConfig,
+) -> VerifierSamples:
+    """Detect in one frame, vary what is found, and judge all of it by the meshes."""
+    rng = np.random.default_rng([config.seed, scene_id, view])
+    frame = dataset.frame(scene_id, view)
+    grasps, crops = GraspGroup.empty(), np.zeros((0, 1, 1), dtype=np.float32)
+    try:
+        cloud = frame.rgbd().cloud()
+        found = detector.propose(cloud, workspace_request(frame, _EVERYTHING))
+    except ValueError as error:  # nothing was measured
+        _log.warning("scene %d, view %d: %s", scene_id, view, error)
+        found = None
+    if found is not None and found.surface is not None:
+        grid, loose = found.surface.grid, PostProcessingConfig(top_n=1500, nms_translation_m=0.003)
+        loose = dataclasses.replace(loose, nms_angle_rad=math.radians(3.0))
+        every = PostProcessingConfig(top_n=_EVERYTHING, nms_translation_m=0.0, nms_angle_rad=0.0)
+        passed, _, _ = post_process(found.grasps, grid, found.request, loose)
+        first = passed[np.sort(rng.permutation(len(passed))[: config.grasps])]
+        near = vary_grasps(first[np.repeat(np.arange(len(first)), config.variations)], rng, config.vary)
+        parts = [first, post_process(near, grid, found.request, every)[0]]
+        if detector.verifier is not None and config.refined:
+            refiner = GraspRefiner(detector.verifier, found.surface, rng, config.vary, use_stable_score=False)
+            liked, _, _ = post_process(found.grasps, grid, found.request, loose, refiner)
+            parts.append(liked.top(config.refined))
+        grasps = GraspGroup.concatenate(parts)
+        crops = crop_grasps(grasps, found.surface, config.crop)
+    friction = evaluator.judge(scene_id, view, grasps).friction
+    return VerifierSamples(
+        crops.astype(np.float16),
+        grasp_context(grasps),
+        friction.astype(np.float32),
+        np.full(len(grasps), scene_id),
+    )
+
+
+def read_samples(files: Sequence[Path]) -> VerifierSamples:
+    """Read and join files of `collect_samples`; scenes of one number in two datasets count as one.
+
+    Raises DatasetError on a file that is none.
+    """
+    parts = []
+    for path in files:
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                parts.append({name: content[name] for name in ("crops", "context", "friction", "scenes")})
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DatasetError(f"{path}: no samples of a verifier ({error}); delete it") from error
+    parts = [part for part in parts if len(part["friction"])]
+    if not parts:
+        raise DatasetError("no grasps in any frame: train the geometry network further, or give other scenes")
+    return VerifierSamples(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _write(samples: VerifierSamples, path: Path) -> None:
+    with whole_or_not(path) as temporary:
+        np.savez(
+            temporary,
+            crops=samples.crops,
+            context=samples.context,
+            friction=samples.friction,
+            scenes=samples.scenes,
+        )
