@@ -68,8 +68,8 @@ class GraspRefiner:
         """
         config = self.config
         judged = self._judge(grasps)
-        for round_ in range(config.rounds):
-            best = judged[grasp_nms(judged, config.spread_m, config.spread_rad)].top(config.varied)
+        for round_ in range(config.rounds if config.varied and config.variations else 0):
+            best = judged[grasp_nms(judged, config.spread_m, config.spread_rad, config.varied)]
             if len(best) == 0:
                 break
             tried = best[np.repeat(np.arange(len(best)), config.variations)]

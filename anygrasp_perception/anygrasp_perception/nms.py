@@ -13,9 +13,14 @@ __all__ = ["grasp_nms", "symmetric_rotation_angle"]
 
 
 def grasp_nms(
-    group: GraspGroup, translation_m: float = 0.03, angle_rad: float = math.radians(30.0)
+    group: GraspGroup,
+    translation_m: float = 0.03,
+    angle_rad: float = math.radians(30.0),
+    max_kept: int | None = None,
 ) -> IntpArray:
     """Return the indices of the grasps to keep, best score first; equal scores in their order.
+
+    No more than `max_kept` are looked for.
 
     A grasp is dropped when a better kept one lies within `translation_m` **and** `angle_rad` of it, a
     half turn about the approach counting as no turn. The defaults are those of the GraspNet tools.
@@ -33,6 +38,8 @@ def grasp_nms(
         if not alive[best]:
             continue
         kept.append(int(best))
+        if len(kept) == max_kept:
+            break
         near = np.asarray(tree.query_ball_point(group.translations[best], translation_m), dtype=np.intp)
         near = near[alive[near]]
         alive[near[symmetric_rotation_angle(R[best], R[near]) <= angle_rad]] = False

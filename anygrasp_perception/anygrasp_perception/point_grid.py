@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, Float64Array, IntpArray, check_points
 
-__all__ = ["LocalPoints", "PointGrid"]
+__all__ = ["LocalPoints", "PointGrid", "spatial_chunks"]
 
-# Boxes per matrix product: bounds the memory for thousands of candidates, costs nothing for hundreds.
-_BOXES_PER_BLOCK = 256
+_BOXES_PER_BLOCK = 48  # neighbours, compared with the cells about them in one product
 
 _MAX_SPAN_M = 100.0  # wider than any depth camera sees
 
@@ -134,16 +133,38 @@ class PointGrid:
     def _touching(
         self, axes: Float32Array, middles: Float32Array, reaches: Float32Array
     ) -> tuple[IntpArray, IntpArray]:
-        """Return the pairs of a box and an occupied cell near it, sorted by box."""
+        """Return the pairs of a box and an occupied cell near it, sorted by box and cell."""
         boxes, cells = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)]
-        for start in range(0, len(axes), _BOXES_PER_BLOCK):
-            block = slice(start, start + _BOXES_PER_BLOCK)
-            touching = np.ones((len(axes[block]), len(self._counts)), dtype=bool)
+        centres = np.einsum("bji,bj->bi", axes, middles)  # of the boxes, in the cloud's frame
+        radii = np.linalg.norm(reaches, axis=1)
+        for block in spatial_chunks(centres, _BOXES_PER_BLOCK):
+            reach = radii[block].max()
+            low, high = centres[block].min(axis=0) - reach, centres[block].max(axis=0) + reach
+            inside = (self._centres > low[:, None]) & (self._centres < high[:, None])
+            close = np.flatnonzero(inside.all(axis=0))
+            nearby = self._centres.take(close, axis=1)
+            touching = np.ones((len(block), len(close)), dtype=bool)
             for axis in range(3):
-                distance = axes[block, axis] @ self._centres
+                distance = axes[block, axis] @ nearby
                 distance -= middles[block, axis, None]
                 touching &= np.abs(distance, out=distance) <= reaches[block, axis, None]
-            box, cell = np.nonzero(touching)
-            boxes.append(box + start)
-            cells.append(cell)
-        return np.concatenate(boxes), np.concatenate(cells)
+            box, cell = np.divmod(np.flatnonzero(touching), max(len(close), 1))
+            boxes.append(block[box])
+            cells.append(close[cell])
+        joined = np.concatenate(boxes)
+        order = np.argsort(joined, kind="stable")
+        return joined[order], np.concatenate(cells)[order]
+
+
+def spatial_chunks(points: Float32Array, size: int) -> list[IntpArray]:
+    """Rows of points (N, 3) in chunks of at most `size` neighbours, halved along the longest edge."""
+    pending, chunks = [np.arange(len(points))] if len(points) else [], []
+    while pending:
+        rows = pending.pop()
+        if len(rows) <= size:
+            chunks.append(rows)
+            continue
+        axis = np.ptp(points[rows], axis=0).argmax()
+        ranked = rows[np.argpartition(points[rows, axis], len(rows) // 2)]
+        pending += [ranked[: len(rows) // 2], ranked[len(rows) // 2 :]]
+    return chunks

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anygrasp_perception.arrays import Float32Array, IntpArray
 from anygrasp_perception.network.network_config import NetworkConfig
+from anygrasp_perception.point_grid import spatial_chunks
 
 __all__ = ["group_cylinders"]
 
@@ -31,7 +31,7 @@ def group_cylinders(
     candidates = points[pool]
     reach = float(np.hypot(radius, max(abs(config.cylinder_min_m), abs(config.cylinder_max_m)))) + _SLACK_M
     order = seeds.new_full((len(seeds), samples), -1)
-    for chunk in _neighbourhoods(points[seeds].cpu().numpy()):
+    for chunk in spatial_chunks(points[seeds].cpu().numpy(), _CHUNK_SEEDS):
         part = torch.from_numpy(chunk).to(seeds.device)
         centres, R = points[seeds[part]], rotations[part]
         near = (candidates > centres.amin(dim=0) - reach) & (candidates < centres.amax(dim=0) + reach)
@@ -51,17 +51,3 @@ def group_cylinders(
     rows = rows.gather(1, torch.arange(samples, device=rows.device)[None] % found)
     local = torch.einsum("ski,sij->skj", points[rows] - points[seeds][:, None], rotations) / radius
     return rows, local
-
-
-def _neighbourhoods(points: Float32Array) -> list[IntpArray]:
-    """Rows of points (S, 3) in chunks of neighbours, halved along the longest edge until small enough."""
-    pending, chunks = [np.arange(len(points))] if len(points) else [], []
-    while pending:
-        rows = pending.pop()
-        if len(rows) <= _CHUNK_SEEDS:
-            chunks.append(rows)
-            continue
-        axis = np.ptp(points[rows], axis=0).argmax()
-        ranked = rows[np.argpartition(points[rows, axis], len(rows) // 2)]
-        pending += [ranked[: len(rows) // 2], ranked[len(rows) // 2 :]]
-    return chunks
