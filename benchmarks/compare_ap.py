@@ -41,10 +41,12 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     plain = NetworkDetectorConfig(use_stable_score=False)
+    once = NetworkDetectorConfig(refinement=None)
     detectors: dict[str, Detector] = {
         "geometric": GeometricDetector(),
         "network": NetworkDetector(weights=options.weights),
         "network, stable score off": NetworkDetector(plain, options.weights),
+        "network, no second look": NetworkDetector(once, options.weights),
     }
     if options.only:
         detectors = {name: detector for name, detector in detectors.items() if name in options.only}

@@ -56,7 +56,7 @@ class NetworkDetectorConfig:
     obstacle_voxel_m: float = 0.004  # of the cloud that collisions are checked against
     min_score: float = 0.005  # of a candidate; dense requests get lower ones too
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)  # None: no second look
-    min_judged_score: float = 0.02  # of a grasp at the second look
+    min_judged_score: float = 0.04  # of a grasp at the second look
     target_share: float = 0.5  # of a voxel's points that must lie on the target
     objects_only: bool = True  # False: seeds wherever something can be gripped, the background too
     use_stable_score: bool = True

@@ -76,10 +76,11 @@ class GraspVerifier(nn.Module):
         self.third = nn.Linear(second, third)
         self.joint = nn.Linear(third + CONTEXT_CHANNELS, config.hidden_channels)
         self.hidden = nn.Linear(config.hidden_channels, config.hidden_channels)
-        self.out = nn.Linear(config.hidden_channels, len(config.frictions))
+        # Twice: carried out as planned, and a little off, as by a real arm on a real camera's word.
+        self.out = nn.Linear(config.hidden_channels, 2 * len(config.frictions))
 
     def forward(self, crops: Tensor, context: Tensor) -> Tensor:
-        """Map crops (G, K, CROP_CHANNELS) and contexts (G, CONTEXT_CHANNELS) to logits (G, frictions)."""
+        """Map crops (G, K, CROP_CHANNELS) and contexts (G, CONTEXT_CHANNELS) to logits (G, 2 x frictions)."""
         # A part at a time stays in the cache; gradients want it whole.
         step = max(len(crops), 1) if self.training or crops.is_cuda else _CHUNK_GRASPS
         parts = [
@@ -100,7 +101,8 @@ class GraspVerifier(nn.Module):
 
     @torch.inference_mode()
     def judge(self, grasps: GraspGroup, surface: SurfacePoints) -> Float32Array:
-        """Return the scores (G,) of grasps, in [0, 1]: the mean probability to hold over the frictions.
+        """Return the scores (G,) of grasps, in [0, 1]: the mean probability to hold over the frictions, as
+        planned and a little off.
 
         `grasps` and `surface` in the camera frame.
         """

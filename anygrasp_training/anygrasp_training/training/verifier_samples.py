@@ -40,6 +40,14 @@ class CollectingConfig:
     grasps: int = 250  # of the network, free of collision, no two alike
     variations: int = 3  # tried near each of these, before collisions
     refined: int = 200  # of those that a verifier thinks best after refinement, where there is one
+    from_above_share: float = (
+        0.4  # of the frames: approaches within a cone about straight down, as from a bin
+    )
+    from_above_rad: float = math.radians(25.0)
+    # How far off its plan a grasp may be carried out: standard deviations, along its axes and about each.
+    off_m: tuple[float, float, float] = (0.004, 0.003, 0.003)
+    off_rad: float = math.radians(3.0)
+    off_times: int = 4  # it is judged a little off
     seed: int = 0
     crop: CropShape = field(default_factory=CropShape)
     vary: RefinementConfig = field(default_factory=RefinementConfig)
@@ -48,9 +56,13 @@ class CollectingConfig:
         for name in ("frames", "grasps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"CollectingConfig.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("variations", "refined"):
+        for name in ("variations", "refined", "off_times"):
             if getattr(self, name) < 0:
                 raise ValueError(f"CollectingConfig.{name} must be 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.from_above_share <= 1:
+            raise ValueError(
+                f"CollectingConfig.from_above_share must be in [0, 1], got {self.from_above_share}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +71,9 @@ class VerifierSamples:
 
     crops: np.ndarray  # (G, K, CROP_CHANNELS) float16
     context: Float32Array  # (G, CONTEXT_CHANNELS)
-    friction: Float32Array  # (G,) needed to hold, infinite for a grasp that fails
+    # (G, 1 + off_times) needed to hold: as planned, and a little off the plan. Infinite for a grasp that
+    # fails, NaN where it was not judged.
+    friction: Float32Array
     scenes: np.ndarray  # (G,) a number for each scene
 
     def __len__(self) -> int:
@@ -110,8 +124,10 @@ def frame_samples(
     frame = dataset.frame(scene_id, view)
     grasps, crops = GraspGroup.empty(), np.zeros((0, 1, 1), dtype=np.float32)
     try:
-        cloud = frame.rgbd().cloud()
-        found = detector.propose(cloud, workspace_request(frame, _EVERYTHING))
+        request = workspace_request(frame, _EVERYTHING)
+        if rng.random() < config.from_above_share:
+            request = request.along((0.0, 0.0, -1.0), config.from_above_rad, frame.T_table_camera)
+        found = detector.propose(frame.rgbd().cloud(), request)
     except ValueError as error:  # nothing was measured
         _log.warning("scene %d, view %d: %s", scene_id, view, error)
         found = None
@@ -129,13 +145,22 @@ def frame_samples(
             parts.append(liked.top(config.refined))
         grasps = GraspGroup.concatenate(parts)
         crops = crop_grasps(grasps, found.surface, config.crop)
-    friction = evaluator.judge(scene_id, view, grasps).friction
+    carried_out = [grasps, *(_off_plan(grasps, rng, config) for _ in range(config.off_times))]
+    judged = evaluator.judge(scene_id, view, GraspGroup.concatenate(carried_out)).friction
     return VerifierSamples(
         crops.astype(np.float16),
         grasp_context(grasps),
-        friction.astype(np.float32),
+        judged.reshape(len(carried_out), len(grasps)).T.astype(np.float32),
         np.full(len(grasps), scene_id),
     )
+
+
+def _off_plan(grasps: GraspGroup, rng: np.random.Generator, config: CollectingConfig) -> GraspGroup:
+    """Each grasp as it may be carried out: a little off in place and direction."""
+    off = dataclasses.replace(
+        config.vary, turn_rad=config.off_rad, tilt_rad=config.off_rad, shift_m=config.off_m
+    )
+    return vary_grasps(grasps, rng, off)
 
 
 def read_samples(files: Sequence[Path]) -> VerifierSamples:
@@ -153,6 +178,10 @@ def read_samples(files: Sequence[Path]) -> VerifierSamples:
     parts = [part for part in parts if len(part["friction"])]
     if not parts:
         raise DatasetError("no grasps in any frame: train the geometry network further, or give other scenes")
+    times = max(part["friction"].shape[1] for part in parts)
+    for part in parts:
+        missing = ((0, 0), (0, times - part["friction"].shape[1]))
+        part["friction"] = np.pad(part["friction"], missing, constant_values=np.nan)
     return VerifierSamples(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
