@@ -31,7 +31,8 @@ def claim_folder(layout: DatasetLayout, config: Mapping[str, Any]) -> None:
         write_json(layout.config, {**wanted, "commits": [_commit()]})
         return
     found = read_json(layout.config)
-    differ = [name for name, value in wanted.items() if found.get(name) != value]
+    names = [*wanted, *(name for name in found if name not in wanted and name != "commits")]
+    differ = [name for name in names if found.get(name) != wanted.get(name)]
     if differ:
         raise DatasetError(
             f"{layout.config} was made with another {', '.join(differ)} "

@@ -35,9 +35,9 @@ def generate_dataset(
     Raises DatasetError when `out` holds another dataset, DatasetWriteError when the disk is full.
     """
     layout = _open(out, scene_count)
-    claim_folder(layout, plain_dict(config))
+    claim_folder(layout, config.record())
     make_object = functools.partial(generate_object, layout.root, config)
-    _make_missing("objects", make_object, layout.object_ids(), config.object_count, workers, progress)
+    _make_missing("objects", make_object, layout.object_ids(), config.pool_size, workers, progress)
     make_scene = functools.partial(generate_scene, layout.root, config)
     _make_missing("scenes", make_scene, layout.scene_ids(), scene_count, workers, progress)
     write_card(layout, config, command)
