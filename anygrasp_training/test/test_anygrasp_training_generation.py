@@ -135,9 +135,22 @@ def test_the_card_has_counts_seed_commit_and_command(dataset):
         assert text in card
 
 
-def test_two_jobs_make_the_same_files_as_one(dataset, tmp_path):
-    generate_dataset(tmp_path, SCENES, CONFIG, Workers(jobs=2), "anygrasp-data scenes", progress=False)
+def test_two_jobs_make_the_same_files_as_one_and_say_what_they_took(dataset, tmp_path, capsys):
+    layout = generate_dataset(tmp_path, SCENES, CONFIG, Workers(jobs=2), "anygrasp-data scenes")
     assert contents(tmp_path) == contents(dataset.layout.root)
+    printed = capsys.readouterr().out
+    for what in ("objects", "scenes"):
+        took = re.search(rf"3 {what} in \d+ s, (\d+) an hour; a worker took up to (\d+) MiB", printed)
+        assert int(took[1]) > 3
+        assert 50 < int(took[2]) < 2000
+        assert f"| the latest {what}, 2 jobs | {took[0]} |" in layout.card.read_text()
+
+
+def test_a_run_that_has_nothing_to_do_keeps_what_the_one_before_took(dataset):
+    before = dataset.layout.card.read_text()
+    assert "| the latest scenes, 1 job | 3 scenes in " in before
+    generate_dataset(dataset.layout.root, SCENES, CONFIG, Workers(), "anygrasp-data scenes", progress=False)
+    assert dataset.layout.card.read_text() == before
 
 
 def test_meshes_of_the_user_join_the_pool_and_bad_ones_are_named_and_left_out(tmp_path, capsys):
