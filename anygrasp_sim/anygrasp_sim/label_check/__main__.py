@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import subprocess
 import sys
 import time
@@ -33,11 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         half, between = options.cells // 2, options.cells // 3
         # Two bins of each class, and two in between.
         counts = (half, options.cells - half, between, between, half, options.cells - half)
-        pad = FingerPad()
-        for name in ("columns_m", "rows_m"):
-            values = getattr(options, f"pad_{name}")
-            if values is not None:
-                pad = dataclasses.replace(pad, **{name: tuple(values)})
+        default = FingerPad()
+        pad = FingerPad(
+            columns_m=tuple(options.pad_columns or default.columns_m),
+            rows_m=tuple(options.pad_rows or default.rows_m),
+        )
         outcome = run_label_trials(counts, options.instances, options.seed, options.jobs, config, pad)
         text = write_label_report(
             options.out, outcome, config, _origin(arguments, options.seed, options.jobs, start_s, cpu_s)
@@ -60,7 +59,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     for name in ("columns", "rows"):
         labels.add_argument(
             f"--pad-{name}",
-            dest=f"pad_{name}_m",
             type=float,
             nargs="+",
             metavar="M",
