@@ -13,11 +13,13 @@ __all__ = ["OPEN_WIDTH_M", "SimulatedGripper", "driver_angle", "fingertip_reach"
 
 OPEN_WIDTH_M = 0.085
 
-# Driver joint angle and gap between the pads, measured on the Menagerie model by closing it in steps.
-_DRIVER_ANGLE_RAD = (0.0, 0.0496, 0.0966, 0.1436, 0.1907, 0.2377, 0.2847, 0.3317, 0.3787, 0.4257, 0.4727,
-                     0.5198, 0.5668, 0.6138, 0.6608, 0.7078, 0.7548, 0.7741)  # fmt: skip
-_OPENING_MM = (85.39, 80.78, 76.24, 71.56, 66.75, 61.82, 56.77, 51.61, 46.37, 41.04, 35.63,
-               30.17, 24.65, 19.10, 13.51, 7.91, 2.30, 0.0)  # fmt: skip
+# Driver joint angle and gap between the pads, measured on the Menagerie model by closing it in steps. Arrays:
+# they are looked up twice in each physics step.
+_DRIVER_ANGLE_RAD = np.array((0.0, 0.0496, 0.0966, 0.1436, 0.1907, 0.2377, 0.2847, 0.3317, 0.3787, 0.4257,
+                              0.4727, 0.5198, 0.5668, 0.6138, 0.6608, 0.7078, 0.7548, 0.7741))  # fmt: skip
+_OPENING_MM = np.array((85.39, 80.78, 76.24, 71.56, 66.75, 61.82, 56.77, 51.61, 46.37, 41.04, 35.63,
+                        30.17, 24.65, 19.10, 13.51, 7.91, 2.30, 0.0))  # fmt: skip
+_ANGLE_BY_OPENING = (np.ascontiguousarray(_OPENING_MM[::-1]), np.ascontiguousarray(_DRIVER_ANGLE_RAD[::-1]))
 # The fingers swing on four-bar links: their tips reach further out the more they close.
 _REACH_MM = (160.24, 162.00, 163.58, 165.05, 166.42, 167.68, 168.83, 169.86, 170.77, 171.56, 172.23,
              172.78, 173.20, 173.50, 173.66, 173.70, 173.61, 173.52)  # fmt: skip
@@ -48,7 +50,7 @@ def fingertip_reach(width_m: float) -> float:
 
 def driver_angle(width_m: float) -> float:
     """Driver joint angle in radians at a gap between the pads."""
-    return float(np.interp(width_m * 1000, _OPENING_MM[::-1], _DRIVER_ANGLE_RAD[::-1]))
+    return float(np.interp(width_m * 1000, *_ANGLE_BY_OPENING))
 
 
 class SimulatedGripper:
@@ -69,7 +71,8 @@ class SimulatedGripper:
     @property
     def width_m(self) -> float:
         """Measured gap between the pads."""
-        return opening_width(float(np.mean(self._data.qpos[self._drivers])))
+        qpos, (left, right) = self._data.qpos, self._drivers
+        return opening_width((float(qpos[left]) + float(qpos[right])) / 2)
 
     @property
     def contact(self) -> GripperContact:
@@ -94,7 +97,7 @@ class SimulatedGripper:
     def advance(self, dt_s: float) -> None:
         """Move the set point on by one physics step and see whether the fingers follow."""
         step = self._speed_m_s * dt_s
-        motion = float(np.clip(self._target_m - self._setpoint_m, -step, step))
+        motion = min(max(self._target_m - self._setpoint_m, -step), step)
         self._setpoint_m += motion
         ahead = self._setpoint_m + motion / dt_s * _FEEDFORWARD_S
         self._data.ctrl[self._actuator] = driver_angle(ahead) * _COMMAND_PER_RAD

@@ -65,6 +65,19 @@ def test_sides_within_the_friction_cone_hold_and_steeper_ones_slip():
         assert run(item, grasp_at(0.0, 0.0, top, 0.07)).held is held, half_angle_deg
 
 
+def test_an_object_is_held_fast_while_fingers_close_but_pushed_to_their_middle():
+    """A box askew by 20 deg and 6 mm off: free it would turn until its sides lie on the pads."""
+    item = assemble("carton", "carton", "snack", [box((0.05, 0.03, 0.08), (0, 0, 0), RED)], 500.0)
+    c, s = np.cos(np.radians(20.0)), np.sin(np.radians(20.0))
+    turned = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ R_OBJECT_GRASP
+    grasp = grasp_at(0.0, 0.0, 0.04, 0.075).replace(
+        rotation_matrices=turned[None], translations=np.array([[0.0, 0.0, 0.04]]) + 0.006 * turned[:, 1]
+    )
+    free = TrialConfig(support_n_s_m=5.0, support_closing_n_s_m=5.0, support_nm_s_rad=0.005)
+    assert run(item, grasp).rolled_rad < np.radians(1.0)
+    assert run(item, grasp, free).rolled_rad > np.radians(10.0)
+
+
 def test_fingers_that_close_on_nothing_hold_nothing():
     item = assemble("carton", "carton", "snack", [box((0.05, 0.03, 0.08), (0, 0, 0), RED)], 500.0)
     result = run(item, grasp_at(0.0, 0.0, 0.10, 0.04))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from anygrasp_training.dataset.errors import DatasetError
 from anygrasp_training.generation import GenerationConfig, Workers, generate_dataset, generate_sequences
+from anygrasp_training.generation.mesh_pool import MeshFile, usable_meshes
 from anygrasp_training.generation.workers import BACKENDS
 from anygrasp_training.labels import LabelConfig
 from anygrasp_training.objects import Split
@@ -70,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument(
         "--families", nargs="*", default=(), help="of the objects (default: all of the split)"
     )
+    scenes.add_argument(
+        "--meshes",
+        type=Path,
+        metavar="DIR",
+        help="objects of your own: OBJ, STL and PLY files; --objects 0 for these alone",
+    )
+    scenes.add_argument("--mesh-scale", type=float, default=1.0, help="0.001 for files in millimetres")
+    scenes.add_argument("--mesh-density", type=float, default=600.0, metavar="KG_M3")
     scenes.add_argument("--min-objects", type=int, default=defaults.scene.min_objects)
     scenes.add_argument("--max-objects", type=int, default=defaults.scene.max_objects)
     scenes.add_argument("--label-points", type=int, default=LabelConfig().max_points)
@@ -95,11 +104,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config(options: argparse.Namespace) -> GenerationConfig:
+    meshes: tuple[MeshFile, ...] = ()
+    if options.meshes is not None:
+        meshes, refused = usable_meshes(options.meshes, options.mesh_scale, options.mesh_density)
+        for reason in refused:
+            print(f"anygrasp-data: left out: {reason}", file=sys.stderr)
+        print(f"{options.meshes}: {len(meshes)} meshes, {len(refused)} left out")
     return GenerationConfig(
         seed=options.seed,
         split=options.split,
         object_count=options.objects,
         families=tuple(options.families),
+        meshes=meshes,
         views=options.views,
         sensor=options.sensor,
         scene=SceneConfig(min_objects=options.min_objects, max_objects=options.max_objects),

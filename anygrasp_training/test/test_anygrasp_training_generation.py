@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from anygrasp_perception.camera import depth_to_points
 from anygrasp_perception.se3 import inverse, transform_points
 from anygrasp_training.data_cli import main
 from anygrasp_training.dataset import DatasetError, GraspDataset
 from anygrasp_training.generation import GenerationConfig, Workers, generate_dataset
-from anygrasp_training.generation.object_pool import draw_pool_object
+from anygrasp_training.generation.object_pool import draw_pool_object, load_pool_object
 from anygrasp_training.labels import LabelConfig
+from anygrasp_training.objects.mesh_folder import load_mesh_object
 from anygrasp_training.scenes.cameras import CameraConfig
 from anygrasp_training.scenes.plan import SceneConfig
 
@@ -132,9 +135,80 @@ def test_the_card_has_counts_seed_commit_and_command(dataset):
         assert text in card
 
 
-def test_two_jobs_make_the_same_files_as_one(dataset, tmp_path):
-    generate_dataset(tmp_path, SCENES, CONFIG, Workers(jobs=2), "anygrasp-data scenes", progress=False)
+def test_two_jobs_make_the_same_files_as_one_and_say_what_they_took(dataset, tmp_path, capsys):
+    layout = generate_dataset(tmp_path, SCENES, CONFIG, Workers(jobs=2), "anygrasp-data scenes")
     assert contents(tmp_path) == contents(dataset.layout.root)
+    printed = capsys.readouterr().out
+    for what in ("objects", "scenes"):
+        took = re.search(rf"3 {what} in \d+ s, (\d+) an hour; a worker took up to (\d+) MiB", printed)
+        assert int(took[1]) > 3
+        assert 50 < int(took[2]) < 2000
+        assert f"| the latest {what}, 2 jobs | {took[0]} |" in layout.card.read_text()
+
+
+def test_a_run_that_has_nothing_to_do_keeps_what_the_one_before_took(dataset):
+    before = dataset.layout.card.read_text()
+    assert "| the latest scenes, 1 job | 3 scenes in " in before
+    generate_dataset(dataset.layout.root, SCENES, CONFIG, Workers(), "anygrasp-data scenes", progress=False)
+    assert dataset.layout.card.read_text() == before
+
+
+def test_meshes_of_the_user_join_the_pool_and_bad_ones_are_named_and_left_out(tmp_path, capsys):
+    folder, out = tmp_path / "meshes", tmp_path / "data"
+    folder.mkdir()
+    whole = trimesh.creation.box((0.06, 0.05, 0.04))
+    whole.export(folder / "block.stl")
+    bodies = [trimesh.creation.box((0.04, 0.04, 0.04)), trimesh.creation.icosphere(2, 0.02)]
+    bodies[1].apply_translation((0.03, 0, 0))
+    trimesh.util.concatenate(bodies).export(folder / "knob.ply")
+    whole.copy().apply_scale(1000).export(folder / "millimetres.stl")
+    whole.copy().apply_scale(12).export(folder / "huge.stl")
+    whole.update_faces(np.arange(len(whole.faces)) > 0)
+    whole.export(folder / "open.stl")
+    (folder / "empty.obj").write_text("")
+    arguments = ["scenes", "--out", str(out), "--count", "1", "--views", "1", "--sensor", "clean"]
+    arguments += ["--min-objects", "2", "--label-points", "2", "--seed", "1"]
+    from_folder = ["--meshes", str(folder), "--objects", "0"]
+    assert main([*arguments, *from_folder]) == 0
+    printed = capsys.readouterr()
+    assert "2 meshes, 4 left out" in printed.out
+    for reason in (
+        "millimetres.stl measures 60 m",
+        "huge.stl measures 0.72 m",
+        "open.stl is not watertight",
+        "empty.obj",
+    ):
+        assert reason in printed.err
+
+    made = GraspDataset(out)
+    assert {made.object_info(k)["name"] for k in made.layout.object_ids()} == {"block", "knob"}
+    assert "2 mesh" in made.layout.card.read_text()
+    assert made.grasp_labels(0).positive.any()
+    again = load_pool_object(made.layout, 1)
+    direct = load_mesh_object(folder / "knob.ply")
+    np.testing.assert_allclose(again.mesh.bounds, direct.mesh.bounds, atol=1e-6)
+    assert [part.mesh.volume for part in again.parts] == pytest.approx(
+        [p.volume for p in direct.convex_parts]
+    )
+    assert again.surfaces[0][1] == direct.surfaces[0][1]
+    seen = np.unique(made.frame(0, 0).label)
+    assert set(seen) <= {0, 1, 2}
+    assert len(seen) > 1
+
+    trimesh.creation.box((0.05, 0.05, 0.04)).export(folder / "block.stl")
+    for changed in (from_folder, ["--objects", "2"]):
+        assert main([*arguments, *changed]) == 1
+        assert re.search("was made with another .*meshes", capsys.readouterr().err)
+
+
+def test_a_folder_without_a_usable_mesh_is_an_error_that_says_why(tmp_path, capsys):
+    (tmp_path / "text.ply").write_text("hello")
+    arguments = ["scenes", "--out", str(tmp_path / "data"), "--count", "1", "--meshes", str(tmp_path)]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "none of the 1 meshes" in error
+    assert "text.ply cannot be read as a mesh" in error
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_kill_leaves_whole_scenes_and_the_next_run_goes_on(dataset, tmp_path):
@@ -219,6 +293,7 @@ def test_workers_that_cannot_work_are_refused(changes, message):
         ({"seed": -1}, "seed must be"),
         ({"views": 257}, "views must be"),
         ({"object_count": 2}, "object_count 2"),
+        ({"object_count": -1}, "object_count must be"),
         ({"association_grasps": 0}, "association_grasps"),
     ],
 )

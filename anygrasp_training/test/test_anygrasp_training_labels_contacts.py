@@ -20,7 +20,7 @@ from anygrasp_training.labels.point_cells import PointCells, pad_lines
 # Long, so that what the pads do behind the fingertips shows.
 PAD = FingerPad(columns_m=(0.0045, 0.0095, 0.0145, 0.0195, 0.0245, 0.0295))
 PAD_MIDDLE_M = 0.017  # from the fingertip
-OUTER_ROW_M = 0.02 / 3  # the pad's rows: -6.7, 0 and 6.7 mm
+OUTER_ROW_M = 0.0105  # the pad's rows: -10.5, 0 and 10.5 mm
 DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # approach -z, closing y, height x
 
 
@@ -91,7 +91,7 @@ def test_an_off_centre_grasp_of_a_cylinder_needs_the_slope_under_the_pad():
     """One row only, so that no averaging moves the contact: sin(angle) = offset / radius."""
     cylinder = trimesh.creation.cylinder(radius=0.02, height=0.1, sections=720)
     offset = 0.008
-    _, friction = close(cylinder, (offset, 0, 0), turned("x", 0.0), pad=FingerPad(rows=1))
+    _, friction = close(cylinder, (offset, 0, 0), turned("x", 0.0), pad=FingerPad(rows_m=(0.0,)))
     np.testing.assert_allclose(friction, np.tan(np.arcsin(offset / 0.02)), rtol=0.02)
 
 
@@ -109,7 +109,7 @@ def test_averaging_over_the_pad_forgives_the_facets_of_a_coarse_cylinder():
             close_fingers(MeshRays(coarse), tips, rotations, half, pad), rotations[:, :, 1]
         )
 
-    one_line = friction(FingerPad(rows=1, columns_m=(0.0045,)))
+    one_line = friction(FingerPad(rows_m=(0.0,), columns_m=(0.0045,)))
     averaged = friction(PAD)
     assert one_line.max() == pytest.approx(np.tan(np.pi / 24), rel=0.05)
     assert averaged.max() < 0.5 * one_line.max()
@@ -124,7 +124,7 @@ def test_one_sharp_triangle_does_not_decide():
     block = trimesh.boolean.difference([trimesh.creation.box((0.06, 0.04, 0.06)), pit], engine="manifold")
     tip = (0.0, 0.0, -0.0045)  # the pit under the first column
 
-    assert close(block, tip, DOWN, pad=FingerPad(rows=1, columns_m=(0.0045,)))[1][0] > 1.0
+    assert close(block, tip, DOWN, pad=FingerPad(rows_m=(0.0,), columns_m=(0.0045,)))[1][0] > 1.0
     assert close(block, tip, DOWN)[1][0] < 0.3
 
 
@@ -211,22 +211,43 @@ def test_a_cube_across_its_edges_is_held_by_flat_pads_and_needs_the_slope_of_its
 
 
 def test_a_slope_that_meets_the_rim_of_a_flat_pad_needs_its_friction():
-    """A ball 12 mm off the closing plane: the rows end 6.7 mm from it, where the ball still rises."""
+    """A ball 14 mm off the closing plane: the rows end 10.5 mm from it, where the ball still rises."""
     ball = trimesh.creation.icosphere(subdivisions=5, radius=0.03)
-    pad = FingerPad()
-    tip = (0.0, 0.012, 0.0045)  # the middle column is in the ball's middle plane
+    pad = FingerPad(columns_m=(0.0015, 0.0045, 0.0075))
+    tip = (0.0, 0.014, 0.0045)  # the middle column is in the ball's middle plane
     rotation = np.array(
         [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     )  # approach z, closing x, height y
     _, friction = close(ball, tip, rotation, pad=pad)
-    nearest_row = 0.012 - OUTER_ROW_M
-    assert np.tan(np.arcsin(nearest_row / 0.03)) * 0.9 < friction[0] < np.tan(np.arcsin(0.012 / 0.03)) * 1.1
+    nearest_row = 0.014 - OUTER_ROW_M
+    assert np.tan(np.arcsin(nearest_row / 0.03)) * 0.9 < friction[0] < np.tan(np.arcsin(0.014 / 0.03)) * 1.1
     _, friction = close(ball, (0.0, 0.002, 0.0045), rotation, pad=pad)  # now the middle row is the highest
     assert friction[0] < 0.01
 
 
+def test_a_roof_is_met_at_the_very_tips():
+    """Sides that lean by 40 deg from a ridge 5 mm above the tips: where the pad ends it is widest."""
+    slope = np.tan(np.deg2rad(40.0))
+    section = ((-0.04 * slope, -0.04), (0.04 * slope, -0.04), (0.0, 0.0))  # y, z
+    roof = trimesh.convex.convex_hull(np.array([(x, y, z) for x in (-0.03, 0.03) for y, z in section]))
+    contacts, friction = close(roof, (0, 0, -0.005), DOWN, pad=FingerPad())
+    np.testing.assert_allclose(friction, slope, rtol=1e-3)
+    np.testing.assert_allclose(contacts.reach_m, [[0.0045 * slope] * 2], rtol=1e-3)
+
+
+def test_a_fin_under_the_sides_of_the_pads_is_met_first():
+    """Fins 9 to 12 mm off the closing plane, 5 mm higher than what is between them; pads are 22 mm wide."""
+    bodies = [trimesh.creation.box(bounds=((-0.03, -0.01, -0.04), (0.03, 0.01, 0.04)))]
+    for side in (-1, 1):
+        low, high = sorted((side * 0.009, side * 0.012))
+        bodies.append(trimesh.creation.box(bounds=((low, -0.015, -0.04), (high, 0.015, 0.04))))
+    contacts, friction = close(trimesh.boolean.union(bodies, engine="manifold"), (0, 0, 0), DOWN)
+    np.testing.assert_allclose(contacts.reach_m, [[0.015, 0.015]], atol=1e-6)
+    np.testing.assert_allclose(friction, 0.0, atol=1e-5)
+
+
 def test_a_shallow_ridge_lies_on_the_pad_with_both_its_sides():
-    """Sides of 15 deg drop by 1.8 mm at the outer rows, which bear: the middle row alone is lopsided."""
+    """Sides of 15 deg drop by 2.8 mm at the outer rows, which bear: the middle row alone is lopsided."""
     a = np.deg2rad(15.0)
     section = [(-0.03, -0.01), (0.03, -0.01), (0.03, 0.02 - 0.03 * np.tan(a)), (0.0, 0.02)]
     section.append((-0.03, section[2][1]))
@@ -279,16 +300,16 @@ def test_friction_scores_at_the_ends_and_between():
     np.testing.assert_allclose(scores, [1.0, 1.0, 0.5, 0.0, 0.0, 0.0], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["height_m", "tip_m", "give_m"])
+@pytest.mark.parametrize("name", ["tip_m", "give_m"])
 def test_a_pad_rejects_lengths_that_are_none(name):
     with pytest.raises(ValueError, match=f"FingerPad.{name} must be a positive length, got 0"):
         FingerPad(**{name: 0.0})
 
 
-@pytest.mark.parametrize("counts", [{"rows": 2}, {"rows": 0}])
-def test_a_pad_rejects_a_lattice_without_a_middle_row(counts):
-    with pytest.raises(ValueError, match="odd number of rows"):
-        FingerPad(**counts)
+@pytest.mark.parametrize("rows_m", [(-0.005, 0.005), (), (0.01, 0.0, -0.01), (-0.01, 0.001, 0.01), (np.nan,)])
+def test_a_pad_rejects_rows_that_do_not_rise_about_the_closing_plane(rows_m):
+    with pytest.raises(ValueError, match="rows_m must rise, as many below 0 as above it"):
+        FingerPad(rows_m=rows_m)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         half, between = options.cells // 2, options.cells // 3
         # Two bins of each class, and two in between.
         counts = (half, options.cells - half, between, between, half, options.cells - half)
-        pad = FingerPad(columns_m=tuple(options.pad_columns)) if options.pad_columns else FingerPad()
+        default = FingerPad()
+        pad = FingerPad(
+            columns_m=tuple(options.pad_columns or default.columns_m),
+            rows_m=tuple(options.pad_rows or default.rows_m),
+        )
         outcome = run_label_trials(counts, options.instances, options.seed, options.jobs, config, pad)
         text = write_label_report(
             options.out, outcome, config, _origin(arguments, options.seed, options.jobs, start_s, cpu_s)
@@ -52,9 +56,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     labels = commands.add_parser("labels", help="execute cells of every bin of friction")
     labels.add_argument("--cells", type=_positive, default=300, help="of each of the two classes")
     labels.add_argument("--instances", type=_positive, default=1, help="objects of every family")
-    labels.add_argument(
-        "--pad-columns", type=float, nargs="+", metavar="M", help="of labels to compare with (FingerPad)"
-    )
+    for name in ("columns", "rows"):
+        labels.add_argument(
+            f"--pad-{name}",
+            type=float,
+            nargs="+",
+            metavar="M",
+            help="of labels to compare with (FingerPad)",
+        )
     stable = commands.add_parser("stable-score", help="execute grasps of a long heavy bar")
     stable.add_argument("--grasps", type=_positive, default=25, help="of every bin of stable score")
     for command in (labels, stable):

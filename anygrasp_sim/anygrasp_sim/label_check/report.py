@@ -72,9 +72,9 @@ without allowing for chance, every bin holds at most as much as the one before: 
   for sure, but where the far ends of the pads meet the object squarely, 66 % of 113 held in a pilot.
 - The 2F-85 is bulkier than the labels' gripper: cells where it would hit the object are not drawn
   ({outcome.fitting_share:.0%} of those looked at are free). The fingertips' swing is compensated.
-- **Support.** Until it is released the object gives way slowly ({config.support_n_s_m:g} N s/m,
-  {config.support_nm_s_rad:g} N m s/rad), as in a pile. This was chosen after pilots of 228 cells with the
-  labels of before (second class 45 % nearly free, 33 % as here), and is as it was then.
+- **Support.** Until it is released the object is held fast, as labels suppose ({config.support_n_s_m:g} N
+  s/m, {config.support_nm_s_rad:g} N m s/rad), but gives way along the closing direction
+  ({config.support_closing_n_s_m:g} N s/m), so that the finger that is there first pushes it to the other.
 - Dropped below {MUST_HOLD_BELOW}, by family: {_counted(dropped)}.
 
 ## What holds from {MUST_SLIP_FROM} on, or with none

@@ -45,7 +45,9 @@ class Trial:
         self._object = self.model.body(item.name).id
         joint = self.model.joint(item.name)
         self._object_dofs = np.s_[joint.dofadr[0] : joint.dofadr[0] + 6]
-        support = (config.support_n_s_m,) * 3 + (config.support_nm_s_rad,) * 3
+        across, along = config.support_n_s_m, config.support_closing_n_s_m
+        # The fingers close along y.
+        support = (across, along, across, *(config.support_nm_s_rad,) * 3)
         self.model.dof_damping[self._object_dofs] = support
         # However it turned, an object that is still in the hand has not gone this far.
         self._lost_m = float(np.linalg.norm(item.size_m)) + 0.05

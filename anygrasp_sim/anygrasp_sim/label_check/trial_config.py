@@ -27,10 +27,12 @@ class TrialConfig:
     shake_s: float = 1.5
     shake_m: float = 0.03  # amplitude, in a random direction at 2 Hz
     max_tilt_rad: float = math.radians(25)  # of the approach from plumb, as the robots are limited to
-    # Until it is released, the object gives way to the fingers as slowly as in a pile. Left to itself in the
-    # air it would roll into their grip and the trial would be of another grasp than the label's.
-    support_n_s_m: float = 200.0
-    support_nm_s_rad: float = 1.0
+    # Until it is released the object is held fast, as labels suppose: it cannot turn nor give way to the
+    # side, or it would roll into the fingers' grip and the trial be of another grasp than the label's. Along
+    # the closing direction it gives way, since both fingers move alike and the first pushes it to the other.
+    support_n_s_m: float = 10_000.0  # across the closing direction
+    support_closing_n_s_m: float = 200.0
+    support_nm_s_rad: float = 100.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -6,7 +6,8 @@ Official: `scenes/scene_NNNN/{realsense|kinect}/{rgb,depth,label,annotations,met
 `models/NNN/nontextured.ply`; `grasp_label/NNN_labels.npz`; `collision_label/scene_NNNN/collision_labels.npz`.
 
 Ours: `depth_clean/` beside `depth/`, `association.npz`, `support.npy` and `scene.json` of a scene,
-`models/NNN/object.json`, `dataset.json` and `README.md` of the dataset.
+`models/NNN/object.json`, `models/NNN/parts.npz` of a user's mesh, `dataset.json` and `README.md` of the
+dataset.
 """
 
 from __future__ import annotations
@@ -103,6 +104,9 @@ class DatasetLayout:
 
     def mesh(self, object_id: int) -> Path:
         return self.model(object_id) / "nontextured.ply"
+
+    def parts(self, object_id: int) -> Path:
+        return self.model(object_id) / "parts.npz"
 
     def object_info(self, object_id: int) -> Path:
         return self.model(object_id) / "object.json"

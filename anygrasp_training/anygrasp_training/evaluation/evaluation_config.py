@@ -38,7 +38,11 @@ class EvaluationConfig:
     gripper: BenchmarkGripper = field(default_factory=BenchmarkGripper)
     # The benchmark closes on the line between the fingertips and smooths normals in a distance field: so the
     # tips alone, unlike the labels, whose pads are as long as the fingers.
-    pad: FingerPad = field(default_factory=lambda: FingerPad(flat=False))
+    pad: FingerPad = field(
+        default_factory=lambda: FingerPad(
+            columns_m=(0.0015, 0.0045, 0.0075), rows_m=(-0.02 / 3, 0.0, 0.02 / 3), flat=False
+        )
+    )
     coverage_friction: float = 0.8  # an object is covered by a grasp that needs no more (DESIGN 3)
 
     def __post_init__(self) -> None:

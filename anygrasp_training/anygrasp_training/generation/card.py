@@ -8,6 +8,7 @@ from typing import Any
 
 from anygrasp_training.dataset.files import read_json, write_bytes
 from anygrasp_training.dataset.layout import DatasetLayout
+from anygrasp_training.generation.claim import read_runs
 from anygrasp_training.generation.config import GenerationConfig
 
 __all__ = ["write_card"]
@@ -32,7 +33,7 @@ def write_card(layout: DatasetLayout, config: GenerationConfig, command: str) ->
 | objects in the pool | {len(objects)}: {_counts(categories)} |
 | objects placed | {placed} |
 {_label_rows(config, objects, scenes)}
-| depth sensor model | {config.sensor} |
+| depth sensor model | {config.sensor} |{_cost_rows(layout)}
 | seed | {config.seed} |
 | commits | {commits} |
 | command | `{command or "generate_dataset()"}` |
@@ -65,6 +66,14 @@ def _label_rows(config: GenerationConfig, objects: list[dict[str, Any]], scenes:
 | label points | {sum(item["label_points"] for item in objects)} |
 | grasps that hold, on the objects alone | {sum(item["positive_cells"] for item in objects):,} |
 | grasps that hold and have room, in all scenes | {free:,} |"""
+
+
+def _cost_rows(layout: DatasetLayout) -> str:
+    latest = {spent.what: (jobs, spent) for jobs, spent in read_runs(layout)}
+    return "".join(
+        f"\n| the latest {what}, {jobs} job{'s' * (jobs > 1)} | {spent} |"
+        for what, (jobs, spent) in latest.items()
+    )
 
 
 def _counts(counter: Counter[str]) -> str:

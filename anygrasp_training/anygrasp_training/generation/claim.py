@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anygrasp_training.dataset.errors import DatasetError
 from anygrasp_training.dataset.files import read_json, write_json
 from anygrasp_training.dataset.layout import DatasetLayout
+from anygrasp_training.generation.spent import Spent
 
-__all__ = ["claim_folder"]
+__all__ = ["claim_folder", "read_runs", "record_run"]
+
+_HISTORY = ("commits", "runs")  # how it was made, not what it is
 
 
 def claim_folder(layout: DatasetLayout, config: Mapping[str, Any]) -> None:
@@ -31,7 +34,8 @@ def claim_folder(layout: DatasetLayout, config: Mapping[str, Any]) -> None:
         write_json(layout.config, {**wanted, "commits": [_commit()]})
         return
     found = read_json(layout.config)
-    differ = [name for name, value in wanted.items() if found.get(name) != value]
+    names = [*wanted, *(name for name in found if name not in wanted and name not in _HISTORY)]
+    differ = [name for name in names if found.get(name) != wanted.get(name)]
     if differ:
         raise DatasetError(
             f"{layout.config} was made with another {', '.join(differ)} "
@@ -40,6 +44,22 @@ def claim_folder(layout: DatasetLayout, config: Mapping[str, Any]) -> None:
     commits = found.get("commits", [])
     if _commit() not in commits:
         write_json(layout.config, {**found, "commits": [*commits, _commit()]})
+
+
+def record_run(layout: DatasetLayout, spent: Sequence[Spent], jobs: int) -> None:
+    """Add what a run made, and what that took, to the claimed folder's dataset.json; nothing made, nothing
+    added."""
+    made = [each.record() for each in spent if each.count]
+    if made:
+        found = read_json(layout.config)
+        run = {"jobs": jobs, "made": made}
+        write_json(layout.config, {**found, "runs": [*found.get("runs", []), run]})
+
+
+def read_runs(layout: DatasetLayout) -> list[tuple[int, Spent]]:
+    """Return number of jobs and cost of what the finished runs made, the latest last."""
+    runs = read_json(layout.config).get("runs", [])
+    return [(run["jobs"], Spent(**each)) for run in runs for each in run["made"]]
 
 
 def _commit() -> str:

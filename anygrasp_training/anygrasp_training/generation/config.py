@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from anygrasp_training.dataset.layout import CAMERAS
+from anygrasp_training.generation.mesh_pool import MeshFile
 from anygrasp_training.labels import LabelConfig
 from anygrasp_training.objects import Split, split_families
 from anygrasp_training.scenes.cameras import CAP_VIEW_COUNT, CameraConfig
@@ -25,8 +27,9 @@ class GenerationConfig:
 
     seed: int = 0
     split: str = Split.TRAIN.value
-    object_count: int = 120  # the pool that all scenes draw from
+    object_count: int = 120  # drawn of the families, in the pool that all scenes draw from
     families: tuple[str, ...] = ()  # of the pool; empty: all of the split
+    meshes: tuple[MeshFile, ...] = ()  # of the user, in the pool behind the drawn objects
     views: int = 16
     sensor: str = "d415"
     camera_name: str = CAMERAS[0]  # folder of the images
@@ -49,15 +52,29 @@ class GenerationConfig:
             raise ValueError(f"GenerationConfig.seed must be 0 or more, got {self.seed}")
         if not 1 <= self.views <= CAP_VIEW_COUNT:
             raise ValueError(f"GenerationConfig.views must be 1 to {CAP_VIEW_COUNT}, got {self.views}")
-        if self.object_count < self.scene.min_objects:
+        if self.object_count < 0:
+            raise ValueError(f"GenerationConfig.object_count must be 0 or more, got {self.object_count}")
+        if self.pool_size < self.scene.min_objects:
             raise ValueError(
-                f"GenerationConfig.object_count {self.object_count} must be at least the "
-                f"{self.scene.min_objects} objects of the smallest scene"
+                f"GenerationConfig.object_count {self.object_count} with {len(self.meshes)} meshes must be "
+                f"at least the {self.scene.min_objects} objects of the smallest scene"
             )
         if self.association_grasps < 1:
             raise ValueError(
                 f"GenerationConfig.association_grasps must be positive, got {self.association_grasps}"
             )
+
+    @property
+    def pool_size(self) -> int:
+        """How many objects the scenes draw from: numbers from 0, the user's meshes last."""
+        return self.object_count + len(self.meshes)
+
+    def record(self) -> dict[str, Any]:
+        """The config as JSON holds it; without meshes as it was before there could be any."""
+        content = plain_dict(self)
+        if not self.meshes:
+            del content["meshes"]
+        return content
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -79,4 +96,6 @@ def _plain_value(value: Any) -> Any:
         return [_plain_value(entry) for entry in value]
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Path):
+        return value.name  # folders move
     return str(value.value) if hasattr(value, "value") else value

@@ -11,6 +11,7 @@ from anygrasp_training.dataset.files import read_json, staged_folder, write_byte
 from anygrasp_training.dataset.grasp_label_files import write_grasp_labels
 from anygrasp_training.dataset.layout import DatasetLayout
 from anygrasp_training.generation.config import GenerationConfig
+from anygrasp_training.generation.mesh_pool import load_kept_mesh, mesh_facts, write_parts
 from anygrasp_training.labels import label_object
 from anygrasp_training.objects import ProceduralObject, make_object, split_families, split_seeds
 
@@ -31,8 +32,13 @@ def generate_object(root: Path, config: GenerationConfig, object_id: int) -> Non
     Without `config.labels` there are no labels.
     """
     layout = DatasetLayout(root)
-    family, instance = draw_pool_object(config, object_id)
-    body = make_object(family, instance)
+    mesh = config.meshes[object_id - config.object_count] if object_id >= config.object_count else None
+    if mesh is None:
+        family, instance = draw_pool_object(config, object_id)
+        body, origin = make_object(family, instance), {"instance": instance}
+    else:
+        body = mesh.load()
+        origin = mesh_facts(mesh, body)
     label_counts: dict[str, int] = {}
     if config.labels is not None:
         labels = label_object(body.mesh, body.center_of_mass_m, config.labels, seed=config.seed)
@@ -40,12 +46,14 @@ def generate_object(root: Path, config: GenerationConfig, object_id: int) -> Non
         label_counts = {"label_points": len(labels.points_m), "positive_cells": int(labels.positive.sum())}
     with staged_folder(layout.model(object_id)) as folder:
         write_bytes(folder / layout.mesh(object_id).name, body.mesh.export(file_type="ply"))
+        if mesh is not None:
+            write_parts(folder / layout.parts(object_id).name, body)
         write_json(
             folder / layout.object_info(object_id).name,
             {
                 "name": body.name,
-                "family": family,
-                "instance": instance,
+                "family": body.family,
+                **origin,
                 "category": body.category,
                 "mass_kg": body.mass_kg,
                 "center_of_mass_m": body.center_of_mass_m.tolist(),
@@ -58,4 +66,6 @@ def generate_object(root: Path, config: GenerationConfig, object_id: int) -> Non
 def load_pool_object(layout: DatasetLayout, object_id: int) -> ProceduralObject:
     """Build an object of the pool again, with its parts and colours."""
     info = read_json(layout.object_info(object_id))
+    if "source" in info:
+        return load_kept_mesh(layout, object_id)
     return make_object(info["family"], info["instance"])

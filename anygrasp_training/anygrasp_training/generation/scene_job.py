@@ -96,7 +96,7 @@ def _settle(layout: DatasetLayout, config: GenerationConfig, scene_id: int) -> S
     """Build the scene; objects that will not stay are exchanged for others."""
     error: SceneError | None = None
     for attempt in range(_PLANS):
-        plan = plan_scene(config.object_count, (config.seed, 2, scene_id, attempt), config.scene)
+        plan = plan_scene(config.pool_size, (config.seed, 2, scene_id, attempt), config.scene)
         bodies = [load_pool_object(layout, object_id) for object_id in plan.object_ids]
         try:
             return build_scene(plan, bodies, config.scene)

@@ -10,6 +10,8 @@ from typing import Any
 
 import joblib
 
+from anygrasp_training.generation.spent import peak_memory_bytes
+
 __all__ = ["BACKENDS", "Workers"]
 
 BACKENDS = ("loky", "dask")
@@ -36,7 +38,8 @@ class Workers:
             )
 
     def run(self, job: Callable[[int], None], numbers: Sequence[int]) -> Iterator[int]:
-        """Run `job(number)` for each number and yield the numbers as they are done, in any order.
+        """Run `job(number)` for each number, in any order; as each is done, yield the peak memory in bytes of
+        the process that did it, 0 where the system does not tell.
 
         The first error ends it. Raises RuntimeError when the cluster cannot be reached.
         """
@@ -61,7 +64,7 @@ class Workers:
 
 def _run_one(job: Callable[[int], None], number: int) -> int:
     job(number)
-    return number
+    return peak_memory_bytes()
 
 
 @contextmanager

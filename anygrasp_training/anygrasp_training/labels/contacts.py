@@ -22,14 +22,15 @@ class FingerPad:
     """The flat inner side of a finger, sampled by a lattice of rays along the closing direction.
 
     It reaches back from the fingertip and lies across the finger height. Averaging over the pad keeps one
-    sharp triangle, or one facet of a coarse mesh, from deciding a label. The flat of a real finger is longer
-    than these 9 mm; labels that reach 29.5 mm back told physics' good grasps from bad ones less well
-    (docs/results/label_physics.md).
+    sharp triangle, or one facet of a coarse mesh, from deciding a label. The rims matter most: what slopes
+    away is met there first. Rays just inside them, as of the 2F-85's pad of 22 mm, tell what holds in physics
+    as well as a lattice three times as fine (docs/results/label_physics_diagnosis.md).
     """
 
-    columns_m: tuple[float, ...] = (0.0015, 0.0045, 0.0075)  # rays along the approach, from the fingertip
-    height_m: float = 0.020  # along the finger height
-    rows: int = 3  # rays along the height at the middles of equal parts; odd: one is in the closing plane
+    # Rays along the approach, from the fingertip. Depths differ by 5 mm: cells share all but the first.
+    columns_m: tuple[float, ...] = (0.0005, 0.0045, 0.0095, 0.0145, 0.0195, 0.0245, 0.0295)
+    # Rays along the height, from the closing plane, which the middle one is in.
+    rows_m: tuple[float, ...] = (-0.0105, 0.0, 0.0105)
     # Columns up to here from the fingertip, of which one must meet something: what the tips have passed by,
     # the far ends of the pads let go too often (66 % of 113 grasps held in physics that needed under 0.4).
     tip_m: float = 0.010
@@ -39,7 +40,7 @@ class FingerPad:
     flat: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("height_m", "tip_m", "give_m"):
+        for name in ("tip_m", "give_m"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"FingerPad.{name} must be a positive length, got {getattr(self, name)}")
         if any(a >= b for a, b in itertools.pairwise((0.0, *self.columns_m, np.inf))):
@@ -49,8 +50,14 @@ class FingerPad:
                 f"FingerPad needs a column within tip_m {self.tip_m} of the fingertip, got columns_m "
                 f"{self.columns_m}"
             )
-        if self.rows < 1 or self.rows % 2 == 0:
-            raise ValueError(f"FingerPad needs an odd number of rows, got {self.rows} rows")
+        rising = all(a < b for a, b in itertools.pairwise((-np.inf, *self.rows_m, np.inf)))
+        if not rising or len(self.rows_m) % 2 == 0 or self.rows_m[self.middle_row] != 0.0:
+            raise ValueError(f"FingerPad.rows_m must rise, as many below 0 as above it, got {self.rows_m}")
+
+    @property
+    def middle_row(self) -> int:
+        """Number of the row in the closing plane."""
+        return len(self.rows_m) // 2
 
     @property
     def tip_columns(self) -> int:
@@ -63,8 +70,7 @@ class FingerPad:
 
     def row_offsets_m(self) -> Float32Array:
         """Return where the rows are (rows,) from the closing plane along the finger height."""
-        parts = (np.arange(self.rows) + 0.5) / self.rows - 0.5
-        return np.asarray(parts * self.height_m, dtype=np.float32)
+        return np.asarray(self.rows_m, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +156,7 @@ def close_fingers(
 
 def touch_pads(rays: MeshRays, lines: PadLines, pad: FingerPad) -> PadContacts:
     """Close M pairs of fingers, given as the lines of their pads, and return what these touch first."""
-    z, middle = pad.row_offsets_m(), pad.rows // 2
+    z, middle = pad.row_offsets_m(), pad.middle_row
     count = lines.of_pad.shape[1]
     in_plane = _cast(rays, lines, z[middle : middle + 1])
     # Both fingers meet the same solid, so that one tells whether something is between the tips; and a pad
@@ -194,10 +200,9 @@ def touch_pads(rays: MeshRays, lines: PadLines, pad: FingerPad) -> PadContacts:
 def _push_along_pads(normals: Float32Array, distances: Float32Array, lines: PadLines, pad: FingerPad) -> None:
     """Take from normals (2, K, 3), in place, what they lean along each side of the pad between whose rims the
     object is highest; `distances` (2, rows x columns, K)."""
-    by_ray = distances.reshape(2, pad.rows, len(pad.columns_m), -1)
-    upward = np.argsort(
-        [pad.rows // 2, *np.delete(np.arange(pad.rows), pad.rows // 2)]
-    )  # the middle came first
+    rows, middle = len(pad.rows_m), pad.middle_row
+    by_ray = distances.reshape(2, rows, len(pad.columns_m), -1)
+    upward = np.argsort([middle, *np.delete(np.arange(rows), middle)])  # the middle came first
     rotations = lines.rotations[lines.of_pad[0]]
     for axis, profile in ((0, by_ray.min(axis=1)), (2, by_ray.min(axis=2)[:, upward])):
         rim = np.minimum(profile[:, 0], profile[:, -1])  # (2, K)

@@ -13,7 +13,7 @@ import trimesh
 from anygrasp_training.labels.mesh_checks import MAX_EXTENT_M, check_mesh
 from anygrasp_training.objects.procedural_object import Color, ConvexPart, ProceduralObject, assemble
 
-__all__ = ["MESH_SUFFIXES", "MeshFileError", "load_mesh_folder", "load_mesh_object"]
+__all__ = ["MESH_SUFFIXES", "MeshFileError", "load_mesh_folder", "load_mesh_object", "mesh_files"]
 
 MESH_SUFFIXES = (".obj", ".ply", ".stl")
 _MIN_EXTENT_M = 0.005
@@ -36,12 +36,21 @@ def load_mesh_folder(
     Raises:
         MeshFileError: no folder, no mesh in it, or one that cannot be used.
     """
+    return [load_mesh_object(path, scale=scale, density_kg_m3=density_kg_m3) for path in mesh_files(folder)]
+
+
+def mesh_files(folder: Path) -> list[Path]:
+    """The OBJ, STL and PLY files of a folder, by name.
+
+    Raises:
+        MeshFileError: no folder, or no mesh in it.
+    """
     if not folder.is_dir():
         raise MeshFileError(f"{folder} is not a folder; give one with {', '.join(MESH_SUFFIXES)} files")
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in MESH_SUFFIXES)
     if not files:
         raise MeshFileError(f"{folder} holds no mesh; put {', '.join(MESH_SUFFIXES)} files into it")
-    return [load_mesh_object(path, scale=scale, density_kg_m3=density_kg_m3) for path in files]
+    return files
 
 
 def load_mesh_object(
