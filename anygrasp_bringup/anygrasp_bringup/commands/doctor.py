@@ -13,22 +13,22 @@ from anygrasp_bringup.doctor.checks import CHECKS
 __all__ = ["main", "parse"]
 
 _DESCRIPTION = """\
-Looks at everything that a pick needs and says of each thing whether it is ok, and what to do where it is not.
-It only asks: no program is sent to a robot, no gripper is activated, nothing moves. A camera is started for one
-image, so end the camera node first. Each check runs in a process of its own and within a time limit."""
+Looks at everything that a pick needs and says of each thing whether it is ok, and what to do where it is
+not. It only asks: no program is sent to a robot, no gripper is activated, nothing moves. A camera is started
+for one image, so end the camera node first. Each check runs in a process of its own, within a time limit."""
 
 _EPILOG = """\
 examples:
-  ./run doctor                                         this machine, and what happens to be plugged in
-  ./run doctor --robot-ip 192.168.0.10                 and the UR with its gripper, as ./run bin_picking has it
-  ./run doctor --config my_cell.yaml --robot-ip 192.168.0.10    and the camera, its calibration, the detector
-  ./run doctor --config config/fish_catching.yaml --serial-number Rizon4-062016     a Flexiv
-  ./run doctor --only camera calibration               just these, as asked for
-  ./run doctor --json > doctor.json                    for programs, and for a bug report
+  ./run doctor                                     this machine, and what happens to be plugged in
+  ./run doctor --robot-ip 192.168.0.10             and a UR with its gripper, as for ./run bin_picking
+  ./run doctor --config config/bin_picking.yaml --robot-ip 192.168.0.10      and camera and calibration
+  ./run doctor --config config/fish_catching.yaml --serial-number Rizon4-062016      a Flexiv cell
+  ./run doctor --only camera calibration           just these, as asked for
+  ./run doctor --json > doctor.json                for programs, and for a bug report
 
-A thing is asked for when an option or the file given by --config names it: a section `camera`, an `arm.robot_ip`,
-an `arm.serial_number`, something of `gripper`. What is not asked for gives warnings at most. Exit status: 0 all
-that is asked for works, 1 it does not, 2 the options or the file are wrong."""
+A thing is asked for when an option or the file given by --config names it: a section `camera`, an
+`arm.robot_ip`, an `arm.serial_number`, something of `gripper`. What is not asked for gives warnings at most.
+Exit status: 0 all that is asked for works, 1 it does not, 2 the options or the file are wrong."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,9 +78,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     robot = parser.add_mutually_exclusive_group()
     robot.add_argument("--robot-ip", metavar="IP", help="address of the UR, as for ./run bin_picking")
-    robot.add_argument(
-        "--serial-number", metavar="S", help="of the Flexiv, as for fish_catching.launch.py"
-    )
+    robot.add_argument("--serial-number", metavar="S", help="of the Flexiv, as for fish_catching.launch.py")
     parser.add_argument(
         "--calibration", type=Path, metavar="F.yaml", help="pose of the camera (config/calibration.yaml)"
     )

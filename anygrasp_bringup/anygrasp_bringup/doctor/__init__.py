@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of `./run doctor`: what a machine, a camera and a robot need, and what to do about what is missing."""
+"""The checks of `./run doctor`: what machine, camera and robot need, and what to do where it is missing."""

@@ -51,7 +51,10 @@ def check_calibration_file(
     except (CalibrationError, OSError) as error:
         return [problem(str(error), _CALIBRATE)]
     x, y, z = T_mount_camera[:3, 3]
-    findings = [ok(f"{path.name}: {setup.value}, at {x:.3f} {y:.3f} {z:.3f} m"), *_mount(setup, T_mount_camera)]
+    findings = [
+        ok(f"{path.name}: {setup.value}, at {x:.3f} {y:.3f} {z:.3f} m"),
+        *_mount(setup, T_mount_camera),
+    ]
     if setup is Setup.EYE_TO_HAND and len(region_min_m) == len(region_max_m) == 3:
         findings.append(_sight(T_mount_camera, np.add(region_min_m, region_max_m) / 2))
     if "NOT MEASURED" in text or "./run calibrate" not in text:
@@ -66,7 +69,7 @@ def _mount(setup: Setup, T_mount_camera: Float64Array) -> list[Finding]:
     mount = "base" if setup is Setup.EYE_TO_HAND else "flange"
     return [
         problem(
-            f"the camera would be {distance_m:.3f} m from the robot's {mount}; {low} to {high} m are plausible",
+            f"the camera would be {distance_m:.3f} m from the robot's {mount}; plausible: {low} to {high} m",
             "metres, not millimetres? the right set-up? " + _CALIBRATE,
         )
     ]
@@ -77,7 +80,9 @@ def _sight(T_base_camera: Float64Array, p_base_middle: Float64Array) -> Finding:
     p = (inverse(T_base_camera) @ np.append(p_base_middle, 1.0))[:3]
     distance_m = float(np.linalg.norm(p))
     angle_deg = math.degrees(math.atan2(math.hypot(p[0], p[1]), p[2]))
-    text = f"the middle of the picking region is {distance_m:.2f} m from the camera, {angle_deg:.0f} deg aside"
+    text = (
+        f"the middle of the picking region is {distance_m:.2f} m from the camera, {angle_deg:.0f} deg aside"
+    )
     if _SEEN_M[0] <= distance_m <= _SEEN_M[1] and angle_deg <= _SEEN_DEG:
         return ok(text)
     return problem(

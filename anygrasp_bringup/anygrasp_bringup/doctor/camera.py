@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which RealSense cameras there are, by which USB, and whether the configured one gives an image with depth."""
+"""Which RealSense cameras there are, by which USB, and whether the configured one gives depth."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def _image(settings: DoctorSettings, context: Any, what: str) -> list[Finding]:
     except CameraError as error:
         busy = any(word in str(error).lower() for word in ("busy", "errno=16"))
         if busy:
-            return [warning(f"another program has the camera: {error}", "end the camera node, then ask again")]
+            return [
+                warning(f"another program has the camera: {error}", "end the camera node, then ask again")
+            ]
         return [problem(f"no image: {error}", "plug the camera in again; see the finding of permissions")]
     share = float(np.mean(sample.depth_mm > 0))
     K = sample.intrinsics
@@ -93,8 +95,8 @@ def _image(settings: DoctorSettings, context: Any, what: str) -> list[Finding]:
         return [
             warning(
                 text,
-                "look whether something is nearer than 0.3 m, whether the projector is on (`realsense.preset: "
-                "bin_picking`), and whether the scene shines or is black",
+                "is something nearer than 0.3 m, is the projector on (`realsense.preset: bin_picking`), is "
+                "the scene shiny or black?",
             )
         ]
     return [ok(text)]

@@ -35,8 +35,8 @@ def judge(received: int, lost: int, found_s: float | None) -> list[Finding]:
         return [
             problem(
                 f"two ROS 2 processes on domain {domain} did not hear each other within {_WAIT_S:.0f} s",
-                "see the findings of network and shared_memory; let the firewall pass UDP 7400 to 33000 on lo; "
-                "unset FASTDDS_DEFAULT_PROFILES_FILE, FASTRTPS_DEFAULT_PROFILES_FILE and CYCLONEDDS_URI",
+                "see the findings of network and shared_memory; let the firewall pass UDP 7400 to 33000 on "
+                "lo; unset FASTDDS_DEFAULT_PROFILES_FILE, FASTRTPS_DEFAULT_PROFILES_FILE and CYCLONEDDS_URI",
             )
         ]
     if received < _IMAGES or lost > _IMAGES // 10:

@@ -35,8 +35,8 @@ def check_flexiv(config: FlexivArmConfig, rdk: Any = None) -> list[Finding]:
         return [
             problem(
                 f"no {config.serial_number} answers through {where}: {error}",
-                "wait until it has booted; check cable and serial number; this machine needs an address on its "
-                "network, and the robot a licence for RDK",
+                "wait until it has booted; check cable and serial number; this machine needs an address on "
+                "its network, and the robot a licence for RDK",
             )
         ]
     if not robot.connected():

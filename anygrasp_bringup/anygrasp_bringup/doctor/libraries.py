@@ -95,7 +95,9 @@ def check_imports(modules: dict[str, str]) -> list[Finding]:
 
 def _import_fix(text: str) -> str:
     if match := re.search(r"(lib\S+\.so\S*): cannot open", text):
-        return f"install the system package with {match[1]}; ./run setup does so as root, or prints the command"
+        return (
+            f"install the system package with {match[1]}; ./run setup does so as root, or prints the command"
+        )
     return _SETUP
 
 

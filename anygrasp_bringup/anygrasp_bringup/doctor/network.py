@@ -83,7 +83,8 @@ def check_ros_variables(environ: dict[str, str]) -> list[Finding]:
     if not (domain.isdigit() and int(domain) <= _HIGHEST_DOMAIN):
         findings.append(
             problem(
-                f"ROS_DOMAIN_ID is {domain!r}", f"give a whole number from 0 to {_HIGHEST_DOMAIN}, or unset it"
+                f"ROS_DOMAIN_ID is {domain!r}",
+                f"give a whole number from 0 to {_HIGHEST_DOMAIN}, or unset it",
             )
         )
     rmw = environ.get("RMW_IMPLEMENTATION", "")
@@ -95,8 +96,8 @@ def check_ros_variables(environ: dict[str, str]) -> list[Finding]:
     if reach not in ("LOCALHOST", "OFF"):
         findings.append(
             warning(
-                f"ROS_AUTOMATIC_DISCOVERY_RANGE is {reach}: anybody on the network may publish to the robot's "
-                "nodes",
+                f"ROS_AUTOMATIC_DISCOVERY_RANGE is {reach}: anybody on the network may publish to the "
+                "robot's nodes",
                 "unset it, or secure ROS 2: docs/safety.md",
             )
         )
@@ -131,7 +132,7 @@ def way_to(host: str, sys_net: Path = Path("/sys/class/net")) -> list[Finding]:
     if network is not None and address not in network:
         findings.append(
             warning(
-                f"the robot at {host} is not on this machine's network {network} ({name}), but behind a router",
+                f"the robot at {host} is behind a router, not on this machine's network {network} ({name})",
                 "connect it directly or by a switch, and give both addresses on one network",
             )
         )
@@ -145,7 +146,9 @@ def _interfaces() -> Finding:
     found = [f"{name} {address}" for name, (address, _) in _addresses().items() if name != "lo"]
     if found:
         return ok(f"interfaces: {', '.join(found)}")
-    return warning("no interface with an address but lo", "enough for simulation; a UR or Flexiv needs a cable")
+    return warning(
+        "no interface with an address but lo", "enough for simulation; a UR or Flexiv needs a cable"
+    )
 
 
 def _addresses() -> dict[str, tuple[str, ipaddress.IPv4Network]]:

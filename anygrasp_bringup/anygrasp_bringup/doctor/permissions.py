@@ -17,7 +17,8 @@ _INTEL = "8086"
 _RULES = ("etc/udev/rules.d", "lib/udev/rules.d", "usr/lib/udev/rules.d", "run/udev/rules.d")
 _UDEV = (
     "download config/99-realsense-libusb.rules of librealsense's repository, `sudo cp` it to "
-    "/etc/udev/rules.d/, `sudo udevadm control --reload-rules && sudo udevadm trigger`, plug the camera in again"
+    "/etc/udev/rules.d/, `sudo udevadm control --reload-rules && sudo udevadm trigger`, plug the camera in "
+    "again"
 )
 _DIALOUT = "`sudo usermod -aG {group} $USER`, then log out and in"
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-
 from anygrasp_bringup.doctor.finding import Finding, skipped
 from anygrasp_bringup.doctor.flexiv_robot import check_flexiv
 from anygrasp_bringup.doctor.settings import DoctorSettings

@@ -34,7 +34,7 @@ def check_shared_memory(directory: Path) -> list[Finding]:
             warning(
                 f"{len(foreign)} files of Fast DDS in {directory} belong to another user: a program of ours "
                 "that gets the same number cannot talk",
-                f"end that user's ROS programs, then remove {directory}/fastrtps_*; run all nodes as one user",
+                f"end that user's ROS programs, then remove {directory}/fastrtps_*; run nodes as one user",
             )
         )
     return sorted(findings, key=lambda finding: list(Level).index(finding.level))

@@ -37,25 +37,29 @@ _QUESTIONS = (_VERSION, _MODEL, _REMOTE, "robotmode", "safetymode", "programStat
 
 def check_ur(config: UrArmConfig) -> list[Finding]:
     """Ports, what the dashboard answers, and the state stream by ur_rtde."""
-    unreachable = _ports(config)
-    if unreachable:
-        return unreachable
-    findings = [ok(f"the UR at {config.robot_ip} answers on ports {_listed(_PORTS[config.transport])}")]
-    try:
-        findings += _dashboard(config)
-    except (OSError, ValueError) as error:
-        findings.append(
-            problem(
-                f"port {_DASHBOARD} at {config.robot_ip} is open, but no dashboard answers: {error}",
-                "is it a UR controller? Restart it if it is",
+    ports = _PORTS[config.transport]
+    findings, closed = _ports(config, ports)
+    if closed == set(ports):
+        return findings
+    if not closed:
+        findings = [ok(f"the UR at {config.robot_ip} answers on ports {_listed(ports)}")]
+    if _DASHBOARD not in closed:
+        try:
+            findings += _dashboard(config)
+        except (OSError, ValueError) as error:
+            findings.append(
+                problem(
+                    f"port {_DASHBOARD} at {config.robot_ip} is open, but no dashboard answers: {error}",
+                    "is it a UR controller? Restart it if it is",
+                )
             )
-        )
-    return [*findings, *_state(config)]
+    return [*findings, *(_state(config) if _RTDE not in closed else [])]
 
 
-def _ports(config: UrArmConfig) -> list[Finding]:
-    """Problems with them; none when all are open."""
-    ports, refused, silent, other = _PORTS[config.transport], [], [], ""
+def _ports(config: UrArmConfig, ports: dict[int, str]) -> tuple[list[Finding], set[int]]:
+    """Problems with them, and which are closed."""
+    refused: list[int] = []
+    silent: list[int] = []
     for port in ports:
         try:
             with socket.create_connection((config.robot_ip, port), timeout=_CONNECT_S):
@@ -70,27 +74,28 @@ def _ports(config: UrArmConfig) -> list[Finding]:
                     f"no way to a UR at {config.robot_ip}: {error}",
                     "check cable, robot_ip, and this machine's address on the robot's network",
                 )
-            ]
+            ], set(ports)
     if len(silent) == len(ports):
         return [
             problem(
-                f"nobody answers at {config.robot_ip}{other}",
-                "switch the robot on and wait for PolyScope; check the cable and robot_ip (pendant: Settings, "
-                "System, Network); ping it",
+                f"nobody answers at {config.robot_ip}",
+                "switch the robot on and wait for PolyScope; check the cable and robot_ip (pendant: "
+                "Settings, System, Network); ping it",
             )
-        ]
+        ], set(ports)
     if len(refused) == len(ports):
         return [
             problem(
                 f"a machine answers at {config.robot_ip}, but no UR controller",
                 "check robot_ip; a robot that boots needs a minute or two",
             )
-        ]
-    return [
-        problem(f"the UR at {config.robot_ip} {how} port {_listed([port])} ({ports[port]})", _SERVICES)
+        ], set(ports)
+    findings = [
+        problem(f"the UR at {config.robot_ip} {how} port {_listed(closed)} ({ports[closed[0]]})", _SERVICES)
         for how, closed in (("refuses", refused), ("does not answer on", silent))
-        for port in closed
+        if closed
     ]
+    return findings, {*refused, *silent}
 
 
 def _dashboard(config: UrArmConfig) -> list[Finding]:
@@ -122,7 +127,9 @@ def _dashboard(config: UrArmConfig) -> list[Finding]:
         )
     if each_ms > _SLOW_MS:
         findings.append(
-            warning(f"an answer takes {each_ms:.0f} ms", "use a cable, no Wi-Fi, no VPN; see network, machine")
+            warning(
+                f"an answer takes {each_ms:.0f} ms", "use a cable, no Wi-Fi, no VPN; see network, machine"
+            )
         )
     return findings
 
