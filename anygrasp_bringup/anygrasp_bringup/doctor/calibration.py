@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
 
@@ -26,11 +27,11 @@ _OLD_DAYS = 90
 # How far a camera may be from what it is mounted on, and from where it looks.
 _MOUNT_M = {Setup.EYE_TO_HAND: (0.2, 3.0), Setup.EYE_IN_HAND: (0.005, 0.5)}
 _SEEN_M, _SEEN_DEG = (0.2, 2.0), 35.0
-# docs/calibration.md, how to read the result; the last number in millimetres or pixels, degrees
+# docs/calibration.md, how to read the result
 _GOOD = {
-    "reprojection": (r"Reprojection ([\d.]+) px", (1.0,), "px"),
-    "consistency": (r"consistency ([\d.]+) mm,\s*([\d.]+) deg", (1.0, 0.2), "mm, deg"),
-    "standard error": (r"standard error ([\d.]+) mm,\s*([\d.]+) deg", (0.5, 0.1), "mm, deg"),
+    "reprojection": (r"Reprojection ([\d.]+) px", (1.0,), ("px",)),
+    "consistency": (r"consistency ([\d.]+) mm,\s*([\d.]+) deg", (1.0, 0.2), ("mm", "deg")),
+    "standard error": (r"standard error ([\d.]+) mm,\s*([\d.]+) deg", (0.5, 0.1), ("mm", "deg")),
 }
 
 
@@ -98,15 +99,19 @@ def _quality(text: str) -> list[Finding]:
         if match is None:
             continue
         values = tuple(map(float, match.groups()))
-        said = f"{name} {', '.join(match.groups())} {units}"
+        said = f"{name} {_measures(match.groups(), units)}"
         if any(value > limit for value, limit in zip(values, limits, strict=True)):
-            good = ", ".join(map(str, limits))
+            good = _measures(limits, units)
             findings.append(
                 warning(f"{said}; good is below {good}", "see docs/calibration.md, how to read the result")
             )
         else:
             findings.append(ok(said))
     return findings or [warning("the file does not say how good it is", _CHECK)]
+
+
+def _measures(numbers: Sequence[object], units: Sequence[str]) -> str:
+    return ", ".join(f"{number} {unit}" for number, unit in zip(numbers, units, strict=True))
 
 
 def _age(path: Path, text: str, now_s: float) -> Finding:

@@ -14,7 +14,7 @@ from anygrasp_perception.cameras.realsense import RealSenseCamera
 from anygrasp_perception.cameras.realsense_devices import RealSenseDevice, list_realsense
 from anygrasp_perception.cameras.rgbd_camera import BadFrame, CameraError, CameraSample, RgbdCamera
 
-__all__ = ["check", "check_camera"]
+__all__ = ["check", "check_camera", "check_device"]
 
 _READ_S = 10.0
 _ATTEMPTS = 30  # the first frames are often incomplete
@@ -44,7 +44,7 @@ def check_camera(settings: DoctorSettings, context: Any = None) -> list[Finding]
                 "pyrealsense2==2.54.2.5684`, later releases do not see it",
             )
         ]
-    findings = [finding for device in devices for finding in _device(device)]
+    findings = [finding for device in devices for finding in check_device(device)]
     serials = [device.serial for device in devices]
     if settings.camera.serial and settings.camera.serial not in serials:
         fix = f"correct `realsense.serial`, or plug it in; connected: {', '.join(serials)}"
@@ -55,7 +55,8 @@ def check_camera(settings: DoctorSettings, context: Any = None) -> list[Finding]
     return [*findings, *_image(settings, context, "the camera")]
 
 
-def _device(device: RealSenseDevice) -> list[Finding]:
+def check_device(device: RealSenseDevice) -> list[Finding]:
+    """What a camera says of itself, without starting it."""
     text = f"{device.name} {device.serial}, firmware {device.firmware}, USB {device.usb}"
     findings = []
     if device.usb.startswith("2"):

@@ -13,10 +13,11 @@ from pathlib import Path
 from anygrasp_bringup.doctor.finding import Finding, ok, problem, warning
 from anygrasp_bringup.doctor.settings import DoctorSettings
 
-__all__ = ["check", "check_ros_variables", "loopback", "multicast", "way_to"]
+__all__ = ["check", "check_ros_variables", "judge_way", "loopback", "multicast", "way_to"]
 
 _LOCALHOST = "127.0.0.1"
 _GROUP = "239.255.0.1"  # where DDS looks for others
+_SYS_NET = Path("/sys/class/net")
 _WAIT_S = 1.0
 _SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
 _SLOW_MBIT_S = 100
@@ -104,12 +105,12 @@ def check_ros_variables(environ: dict[str, str]) -> list[Finding]:
     return findings or [ok(f"ROS domain {domain}, this machine only")]
 
 
-def way_to(host: str, sys_net: Path = Path("/sys/class/net")) -> list[Finding]:
+def way_to(host: str) -> list[Finding]:
     """Through which interface `host` is reached, whether by a wire and on the same network."""
     try:
-        address = ipaddress.ip_address(socket.gethostbyname(host))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(address), 29999))  # sends nothing
+        address = socket.gethostbyname(host)
+        with _socket() as probe:
+            probe.connect((address, 9))  # sends nothing
             mine = probe.getsockname()[0]
     except OSError as error:
         return [
@@ -119,27 +120,33 @@ def way_to(host: str, sys_net: Path = Path("/sys/class/net")) -> list[Finding]:
                 "192.168.0.10",
             )
         ]
-    if address.is_loopback:
+    if ipaddress.ip_address(address).is_loopback:
         return [ok(f"the robot at {host} is on this machine")]
+    return judge_way(address, mine, _SYS_NET)
+
+
+def judge_way(address: str, mine: str, sys_net: Path) -> list[Finding]:
+    """The same for a robot that is reached from our own address `mine`."""
     name, network = next(
         ((name, net) for name, (own, net) in _addresses().items() if own == mine), ("?", None)
     )
     findings = []
     if (sys_net / name / "wireless").exists():
         findings.append(
-            warning(f"the robot at {host} is reached by Wi-Fi ({name}): moves will stutter", "use a cable")
+            warning(f"the robot at {address} is reached by Wi-Fi ({name}): moves will stutter", "use a cable")
         )
-    if network is not None and address not in network:
+    if network is not None and ipaddress.ip_address(address) not in network:
         findings.append(
             warning(
-                f"the robot at {host} is behind a router, not on this machine's network {network} ({name})",
+                f"the robot at {address} is behind a router, not on the network {network} of {name}",
                 "connect it directly or by a switch, and give both addresses on one network",
             )
         )
     speed = _speed_mbit_s(sys_net / name)
     if 0 < speed < _SLOW_MBIT_S:
         findings.append(warning(f"{name} runs at {speed} Mbit/s", "change cable or port"))
-    return findings or [ok(f"the robot at {host} is reached through {name} ({mine}, {speed or '?'} Mbit/s)")]
+    speed_text = f"{speed} Mbit/s" if speed else "speed unknown"
+    return findings or [ok(f"the robot at {address} is reached through {name} ({mine}, {speed_text})")]
 
 
 def _interfaces() -> Finding:

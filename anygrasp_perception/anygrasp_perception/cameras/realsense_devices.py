@@ -9,7 +9,7 @@ from typing import Any
 from anygrasp_perception.cameras.realsense import import_realsense
 from anygrasp_perception.cameras.rgbd_camera import CameraError
 
-__all__ = ["RealSenseDevice", "list_realsense"]
+__all__ = ["RealSenseDevice", "describe_realsense", "list_realsense"]
 
 _UNKNOWN = "unknown"
 
@@ -45,15 +45,18 @@ def list_realsense(context: Any = None) -> list[RealSenseDevice]:
     rs = import_realsense()
     try:
         context = rs.context() if context is None else context
-        return [_described(rs, device) for device in context.query_devices()]
+        return [describe_realsense(device) for device in context.query_devices()]
     except RuntimeError as error:
         raise CameraError(f"librealsense cannot list the cameras: {error}") from error
 
 
-def _described(rs: Any, device: Any) -> RealSenseDevice:
+def describe_realsense(device: Any) -> RealSenseDevice:
+    """Return what a rs.device says of itself."""
+    rs = import_realsense()
+
     def info(name: str) -> str:
         key = getattr(rs.camera_info, name)
-        return str(device.get_info(key)) if device.supports(key) else _UNKNOWN
+        return " ".join(str(device.get_info(key)).split()) if device.supports(key) else _UNKNOWN
 
     return RealSenseDevice(
         name=info("name"),
