@@ -41,7 +41,12 @@ def check_flexiv(config: FlexivArmConfig, rdk: Any = None) -> list[Finding]:
         ]
     if not robot.connected():
         return [problem(f"the connection to {config.serial_number} broke", "check the cable, ask again")]
-    findings = [ok(f"{config.serial_number} is connected")]
+    states = robot.states()
+    joints, place = (", ".join(f"{v:.3f}" for v in values) for values in (states.q, states.tcp_pose[:3]))
+    findings = [
+        ok(f"{config.serial_number} is connected"),
+        ok(f"it stands at joints [{joints}] rad, its TCP at ({place}) m"),
+    ]
     status = robot.operational_status().name
     if not robot.estop_released():
         findings.append(problem("its emergency stop is pressed", "release the button"))

@@ -166,7 +166,11 @@ def _state(config: UrArmConfig) -> list[Finding]:
     if now.state is not ArmState.RUNNING:
         text, _, fix = now.explain().partition(": ")
         return [problem(text, fix)] if "(" not in text else [problem(*_modes(now))]
-    findings = [ok(f"robot mode: {now.mode_name}, safety mode: {now.safety_name}")]
+    joints, place = (", ".join(f"{v:.3f}" for v in values) for values in (now.q_rad, now.tcp_pose[:3]))
+    findings = [
+        ok(f"robot mode: {now.mode_name}, safety mode: {now.safety_name}"),
+        ok(f"it stands at joints [{joints}] rad, its TCP at ({place}) m"),
+    ]
     if now.speed_scaling < 1.0:
         findings.append(
             warning(
