@@ -18,7 +18,10 @@ from robot_drivers.bin_picking_config import BinPickingNodeConfig
 from robot_drivers.nodes.fish_catching import FishCatchingNodeConfig
 
 ROOT = Path(__file__).parents[1]
-GUIDES = [ROOT / "docs" / f"{name}.md" for name in ("bring_up_ur5", "bring_up_flexiv", "other_stacks")]
+GUIDES = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("bring_up_ur5", "bring_up_flexiv", "calibration", "other_stacks")
+]
 PARSERS = {
     "bin_picking": bin_picking.parse,
     "calibrate": calibrate.parse,

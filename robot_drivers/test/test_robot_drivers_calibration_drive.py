@@ -2,14 +2,20 @@
 """A UR drives itself past a rendered board: real client, emulated controller, within the limits or not."""
 
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
+from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_perception.calibration import cli
 from anygrasp_perception.calibration.board import Board, BoardConfig
 from anygrasp_perception.calibration.dataset import find_views, load_data
@@ -20,6 +26,7 @@ from anygrasp_perception.calibration.solution import calibrate
 from anygrasp_perception.calibration.synthetic_cell import SyntheticCell
 from anygrasp_perception.calibration.views import CalibrationError, Setup
 from anygrasp_perception.camera import CameraIntrinsics
+from anygrasp_perception.ros_conversions import image_to_msg, intrinsics_to_camera_info
 from anygrasp_perception.se3 import inverse, make_transform, rotation_angle
 from anygrasp_sim.emulators.controller_process import UrControllerProcess
 from robot_drivers.arms.arm import ArmStopped
@@ -149,3 +156,55 @@ def test_command_wants_the_address_of_the_robot(tmp_path, capsys):
     assert cli.main(["capture", str(tmp_path / "data"), "--setup", "eye-in-hand", "--move"]) == 2
     assert "--robot-ip" in capsys.readouterr().err
     assert not Path(tmp_path / "data").exists()
+
+
+class CameraOnTopics:
+    """Publishes what the wrist camera sees from where the arm stands, in a ROS context of its own."""
+
+    def __init__(self, image):
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node("camera", context=self.context)
+        prefix = "/camera/camera/color"
+        info = self.node.create_publisher(CameraInfo, f"{prefix}/camera_info", SENSOR_DATA)
+        color = self.node.create_publisher(Image, f"{prefix}/image_raw", SENSOR_DATA)
+
+        def publish():
+            header = Header(stamp=self.node.get_clock().now().to_msg(), frame_id="camera_color_optical_frame")
+            info.publish(intrinsics_to_camera_info(VGA, header))
+            color.publish(image_to_msg(image, "rgb8", header))
+
+        self.node.create_timer(0.2, publish)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self.executor.spin)
+        self.thread.start()
+
+    def close(self):
+        self.executor.shutdown()
+        self.thread.join(30.0)
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+def test_command_takes_the_first_view_from_the_topics_and_asks_before_it_moves(
+    cell, tmp_path, monkeypatch, capsys
+):
+    image, q = cell.see()[0], cell.arm.joint_positions()
+    cell.arm.close()  # one driver at a time
+    questions = []
+    monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or "y")  # not a clear yes
+    camera = CameraOnTopics(image)
+    try:
+        words = ["--setup", "eye-in-hand", "--move", "--robot-ip", HOST, "--max-tilt", "50"]
+        code = cli.main(["capture", str(tmp_path / "data"), *words])
+    finally:
+        camera.close()
+    out = capsys.readouterr().out
+    assert code == 1
+    assert "01.png: " in out
+    assert out.rstrip().endswith("not moved")
+    (question,) = questions
+    assert "move there? (yes moves, anything else ends)" in question
+    cell.arm.connect()
+    np.testing.assert_allclose(cell.arm.joint_positions(), q, atol=1e-4)
