@@ -74,7 +74,7 @@ def suggest_pose(
     if pose_diversity(poses).enough(limits):
         return None
     if len(views) < _BLIND_VIEWS:
-        useful: Sequence[Float64Array] = _blind_poses(poses)
+        useful = _blind_poses(poses)
     else:
         X, Z, _, _ = closed_solution(board, intrinsics, setup, views)
         seen = list(_candidates(board, intrinsics, setup, views[0], X, Z))
@@ -85,7 +85,7 @@ def suggest_pose(
                 "the board fills the image: no tilted view of it stays inside. Start farther away from it"
             )
         gains = _distances(candidates, np.array(poses)).min(axis=1)
-        useful = candidates[np.argsort(-gains)]
+        useful = list(candidates[np.argsort(-gains)])
     for target in useful:
         if allowed(target):
             return NextPose(target, _in_words(poses[-1], target))
