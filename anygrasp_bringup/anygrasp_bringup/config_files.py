@@ -16,7 +16,7 @@ from anygrasp_bringup.dataclass_parameters import (
     reject_unknown,
 )
 
-__all__ = ["load_config_file", "load_node_config"]
+__all__ = ["load_config_file", "load_node_config", "node_parameters"]
 
 Config = TypeVar("Config")
 
@@ -60,6 +60,26 @@ def load_node_config(path: Path, node: str, config_class: type[Config]) -> Confi
         return build_config(config_class, values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def node_parameters(path: Path, node: str) -> dict[str, Any]:
+    """Return the parameters that a file gives one node, by dotted name, checked by nobody; empty without any.
+
+    Raises:
+        ConfigError: it is no parameter file.
+        OSError: it cannot be read.
+    """
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: no YAML: {error}") from error
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{path}: no sections of nodes, like '/**/{node}:'")
+    values: dict[str, Any] = {}
+    for key, section in content.items():
+        if str(key).rsplit("/", 1)[-1] == node:
+            values |= _parameters(path, key, section)
+    return values
 
 
 def _parameters(path: Path, key: str, section: Any) -> dict[str, Any]:

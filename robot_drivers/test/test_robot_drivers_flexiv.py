@@ -18,6 +18,8 @@ from robot_drivers.arms.flexiv import FlexivArm, FlexivArmConfig
 from robot_drivers.arms.flexiv_config import load_flexivrdk
 from robot_drivers.grippers.flexiv import FlexivGripper, FlexivGripperConfig
 from robot_drivers.grippers.gripper import GripperError, GripperLost, GripperTimeout
+from robot_drivers.safety import SafeArm, SafetyLimits
+from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
 
 CONFIG = FlexivArmConfig(data_timeout_s=0.3, settle_timeout_s=60.0, command_hz=100.0)
 LINE = {"speed_m_s": 0.5, "acceleration_m_s2": 4.0}
@@ -320,3 +322,21 @@ def test_gripper_errors_are_explained(arm, rizon):
         gripper.state()
     with pytest.raises(ValueError, match="open_reading_m"):
         FlexivGripperConfig(open_reading_m=0.0)
+
+
+def test_a_dry_run_reads_the_robot_and_moves_neither_arm_nor_fingers(rizon, arm, caplog):
+    caplog.set_level("INFO", logger="robot_drivers.safety.dry_run")
+    limits = SafetyLimits(workspace_min=(-1.0, -1.0, 0.0), workspace_max=(1.0, 1.0, 1.5))
+    dry, gripper = SafeArm(DryRunArm(arm), limits), DryRunGripper(FlexivGripper(arm))
+    gripper.connect()
+    gripper.activate()
+    q, T_start = arm.joint_positions(), arm.tcp_pose()
+    dry.move_linear(moved(T_start, 0.05), **LINE)
+    dry.servo(moved(T_start, 0.0505), duration_s=0.1)
+    gripper.move(0.0, speed=0.5, force=0.5)
+    np.testing.assert_allclose(dry.tcp_pose(), moved(T_start, 0.0505), atol=1e-6)
+    np.testing.assert_array_equal(arm.joint_positions(), q)
+    sent = {call.method for call in rizon.module.calls}
+    assert not sent & {"SendCartesianMotionForce", "SendJointPosition", "Init", "Move", "Grasp"}
+    assert "would move 0.050 m in a line" in caplog.text
+    assert "50% of its force" in caplog.text

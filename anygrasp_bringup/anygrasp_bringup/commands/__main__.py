@@ -24,6 +24,7 @@ COMMANDS = {
         "anygrasp_perception.calibration.cli",
         "find where the camera is, and check that it still is there",
     ),
+    "doctor": ("anygrasp_bringup.commands.doctor", "what machine, camera and robot lack, and what to do"),
     "launch": (
         "anygrasp_bringup.launch_runner.cli",
         "run a launch file: ./run launch PACKAGE FILE [name:=value]",

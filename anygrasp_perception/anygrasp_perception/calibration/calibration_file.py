@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import yaml
@@ -32,7 +33,7 @@ def save_calibration(
     comments = [
         f"Pose of the camera, {calibration.setup.value}, by ./run calibrate from "
         f"{len(calibration.views)} views of",
-        f"{board.describe()}.",
+        f"{board.describe()}, on {datetime.now(timezone.utc).date()}.",
         f"Reprojection {calibration.rms_px:.2f} px; consistency {quality.position_m * 1e3:.2f} mm, "
         f"{quality.angle_deg:.2f} deg;",
         f"standard error {calibration.uncertainty_m * 1e3:.2f} mm, {calibration.uncertainty_deg:.3f} deg. "

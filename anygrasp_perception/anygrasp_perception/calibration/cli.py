@@ -27,6 +27,7 @@ from anygrasp_perception.calibration.dataset import find_views, load_board, load
 from anygrasp_perception.calibration.diversity import DiversityLimits, pose_diversity
 from anygrasp_perception.calibration.intrinsics_check import Verdict, check_intrinsics
 from anygrasp_perception.calibration.picture import draw_residuals
+from anygrasp_perception.calibration.session import CaptureSession
 from anygrasp_perception.calibration.solution import HandEyeCalibration, calibrate
 from anygrasp_perception.calibration.views import CalibrationError, Setup
 from anygrasp_perception.cameras.rgbd_camera import CameraError
@@ -35,10 +36,12 @@ __all__ = ["main", "parse"]
 
 _CALIBRATION = "calibration.yaml"
 _CAPTURE = "anygrasp_perception.nodes.calibration_capture"  # the one command that needs ROS
+_DRIVE = "robot_drivers.nodes.calibration_drive"  # and the robot, where it is to move itself
 _EPILOG = """\
 in this order:
   ./run calibrate board --out board.pdf                        print it, measure it, glue it on something flat
   ./run calibrate capture DATA --setup eye-to-hand             it says where to move the robot next
+  ./run calibrate capture DATA --setup eye-to-hand --move --robot-ip IP    or a UR drives itself there
   ./run calibrate intrinsics DATA                              does camera_info fit the images?
   ./run calibrate solve DATA --setup eye-to-hand               writes config/calibration.yaml
   ./run calibrate check NEW_DATA                               weeks later, from four or more new views
@@ -80,6 +83,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     views = DiversityLimits().views
     capture.add_argument("--views", type=int, default=views, metavar="N", help=f"take N or more ({views})")
+    moving = capture.add_argument_group(
+        "moving a UR", "asks before each move; every move is held to the limits of --config"
+    )
+    moving.add_argument("--move", action="store_true", help="drive the robot to the poses")
+    moving.add_argument("--robot-ip", metavar="IP", help="address of the UR")
+    moving.add_argument("--config", type=Path, metavar="F.yaml", help="(config/bin_picking.yaml)")
+    moving.add_argument("--max-tilt", type=float, metavar="DEG", help="of the tool from straight down, "
+                        "instead of limits.max_tilt_rad: picks take less than calibrating")  # fmt: skip
+    moving.add_argument("--yes", action="store_true", help="move without asking; stand clear")
     solve = _add(commands, "solve", "find the camera from the views in a folder")
     solve.add_argument("--out", type=Path, metavar="F.yaml", help="(config/calibration.yaml)")
     solve.add_argument(
@@ -136,6 +148,20 @@ def _print_board(options: argparse.Namespace) -> int:
 
 def _capture(options: argparse.Namespace) -> int:
     limits = replace(DiversityLimits(), views=options.views)
+    if options.move:
+        if options.robot_ip is None:
+            raise CalibrationError("--move needs --robot-ip, the address of the UR that is to move")
+        session = CaptureSession(options.data, _board(options), options.setup, limits)
+        return int(
+            importlib.import_module(_DRIVE).drive_and_capture(
+                session,
+                options.robot_ip,
+                options.config or config_directory() / "bin_picking.yaml",
+                options.max_tilt,
+                options.camera_name,
+                options.yes,
+            )
+        )
     capture = importlib.import_module(_CAPTURE).capture
     return int(
         capture(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,7 +18,7 @@ from anygrasp_perception.calibration.views import BoardView, CalibrationError, S
 from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.se3 import inverse, make_transform, rotation_angle, transform_points
 
-__all__ = ["NextPose", "suggest_pose"]
+__all__ = ["NextPose", "same_pose", "suggest_pose"]
 
 _BLIND_VIEWS = 4  # until so many, the tool is only turned a little: nobody knows yet where the camera is
 _BLIND_TURN_RAD = np.deg2rad(12.0)
@@ -35,6 +35,7 @@ _OFFSETS = (
     (0.15, 0.15),
 )  # of the board's middle from
 # the image's, as a share of its size
+_SAME_M, _SAME_RAD = 0.005, np.deg2rad(2.0)  # poses nearer to each other than both are one
 _EDGE = 0.04  # share of the image that the board keeps clear of
 _REACH_M, _REACH_RAD = 0.35, np.deg2rad(75.0)  # from the first pose: the arm got there, so it may get here
 _M_PER_RAD = 0.3  # how much travel counts as much as a turn
@@ -54,15 +55,16 @@ def suggest_pose(
     setup: Setup,
     views: Sequence[BoardView],
     limits: DiversityLimits,
+    allowed: Callable[[Float64Array], bool] = lambda T_base_tool: True,
 ) -> NextPose | None:
-    """Return the next pose, or None when there are views enough.
+    """Return the next pose, of those `allowed`, or None when there are views enough.
 
     The first few only turn the tool, since the board has to stay in view of a camera whose place is unknown;
     from then on a preliminary calibration predicts what the camera will see. Nothing is moved here, and
     nothing is known of obstacles: whoever moves the arm looks out for them.
 
     Raises:
-        CalibrationError: there is no first view yet.
+        CalibrationError: there is no first view yet, or no pose is allowed.
     """
     if not views:
         raise CalibrationError(
@@ -72,9 +74,7 @@ def suggest_pose(
     if pose_diversity(poses).enough(limits):
         return None
     if len(views) < _BLIND_VIEWS:
-        axis = np.array(_BLIND_AXES[(len(views) - 1) % len(_BLIND_AXES)])
-        turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * _BLIND_TURN_RAD).as_matrix()
-        target = poses[0] @ make_transform(turn, (0.0, 0.0, 0.0))
+        useful = _blind_poses(poses)
     else:
         X, Z, _, _ = closed_solution(board, intrinsics, setup, views)
         seen = list(_candidates(board, intrinsics, setup, views[0], X, Z))
@@ -84,8 +84,33 @@ def suggest_pose(
             raise CalibrationError(
                 "the board fills the image: no tilted view of it stays inside. Start farther away from it"
             )
-        target = candidates[np.argmax(_distances(candidates, np.array(poses)).min(axis=1))]
-    return NextPose(target, _in_words(poses[-1], target))
+        gains = _distances(candidates, np.array(poses)).min(axis=1)
+        useful = list(candidates[np.argsort(-gains)])
+    for target in useful:
+        if allowed(target):
+            return NextPose(target, _in_words(poses[-1], target))
+    raise CalibrationError(
+        f"none of {len(useful)} useful poses is allowed: start from a pose with more room around it, or "
+        "widen the limits"
+    )
+
+
+def _blind_poses(taken: Sequence[Float64Array]) -> list[Float64Array]:
+    """The tool turned where it stood first, this way or that; none that was taken already."""
+    poses = []
+    for i, sign in product(range(len(_BLIND_AXES)), (1.0, -1.0)):
+        axis = sign * np.array(_BLIND_AXES[(len(taken) - 1 + i) % len(_BLIND_AXES)])
+        turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * _BLIND_TURN_RAD).as_matrix()
+        pose = taken[0] @ make_transform(turn, (0.0, 0.0, 0.0))
+        if not any(same_pose(pose, other) for other in taken):
+            poses.append(pose)
+    return poses
+
+
+def same_pose(a: Float64Array, b: Float64Array) -> bool:
+    """Whether two poses (4, 4) are so near to each other that they show the same."""
+    near = np.linalg.norm(a[:3, 3] - b[:3, 3]) < _SAME_M
+    return bool(near and rotation_angle(a[:3, :3], b[:3, :3]) < _SAME_RAD)
 
 
 def _candidates(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from anygrasp_perception.arrays import Float64Array, Uint8Array
@@ -48,8 +49,10 @@ class CaptureSession:
         diversity = pose_diversity(list(poses.values()))
         return f"{name}: {len(view.corners)} corners; {diversity.describe(self._limits)}"
 
-    def next_pose(self) -> NextPose | None:
+    def next_pose(
+        self, allowed: Callable[[Float64Array], bool] = lambda T_base_tool: True
+    ) -> NextPose | None:
         """Where to take the next view from; None when there are enough. Raises as `suggest_pose` does."""
         if self._intrinsics is None:
             raise CalibrationError("move the arm so that the camera sees the whole board, for the first view")
-        return suggest_pose(self._board, self._intrinsics, self._setup, self._views, self._limits)
+        return suggest_pose(self._board, self._intrinsics, self._setup, self._views, self._limits, allowed)

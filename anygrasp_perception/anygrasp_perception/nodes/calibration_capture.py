@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,16 @@ from sensor_msgs.msg import CameraInfo, Image
 from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
 from anygrasp_bringup.ros_environment import apply_ros_environment
+from anygrasp_perception.arrays import Uint8Array
 from anygrasp_perception.calibration.board import Board
 from anygrasp_perception.calibration.diversity import DiversityLimits
 from anygrasp_perception.calibration.session import CaptureSession
 from anygrasp_perception.calibration.views import CalibrationError, Setup
+from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.ros_conversions import camera_info_to_intrinsics, color_from_msg
 from anygrasp_perception.se3 import rotation_angle
 
-__all__ = ["CaptureNode", "capture"]
+__all__ = ["CaptureNode", "capture", "spinning_capture_node"]
 
 _REST_S = 0.3  # the arm has to have been still for so long before the image
 _REST_M, _REST_RAD = 0.0005, np.deg2rad(0.1)
@@ -58,7 +61,7 @@ class CaptureNode(Node):
         Raises:
             CalibrationError: no image or camera_info, no transform, the arm moves, or no board in the image.
         """
-        image, info = self._next_image(timeout_s)
+        image, info = self._next_messages(timeout_s)
         stamp, timeout = Time.from_msg(image.header.stamp), Duration(seconds=timeout_s)
         try:
             T_base_tool = self._buffer.lookup_matrix(self._base, self._tool, stamp, timeout)
@@ -78,13 +81,14 @@ class CaptureNode(Node):
                 "before the "
                 "image; wait until it is at rest"
             )
-        try:
-            intrinsics, color = camera_info_to_intrinsics(info), color_from_msg(image)
-        except ValueError as error:
-            raise CalibrationError(f"camera_info or image is of no use: {error}") from error
+        color, intrinsics = _decoded(image, info)
         return self._session.take(color, intrinsics, T_base_tool)
 
-    def _next_image(self, timeout_s: float) -> tuple[Image, CameraInfo]:
+    def next_image(self, timeout_s: float = 5.0) -> tuple[Uint8Array, CameraIntrinsics]:
+        """The next image to come, (H, W, 3) RGB. Raises CalibrationError where none does."""
+        return _decoded(*self._next_messages(timeout_s))
+
+    def _next_messages(self, timeout_s: float) -> tuple[Image, CameraInfo]:
         asked = self.get_clock().now()  # what was taken before may show the arm on its way
 
         def ready() -> bool:
@@ -114,6 +118,13 @@ class CaptureNode(Node):
             self._changed.notify_all()
 
 
+def _decoded(image: Image, info: CameraInfo) -> tuple[Uint8Array, CameraIntrinsics]:
+    try:
+        return color_from_msg(image), camera_info_to_intrinsics(info)
+    except ValueError as error:
+        raise CalibrationError(f"camera_info or image is of no use: {error}") from error
+
+
 def capture(
     folder: Path,
     board: Board,
@@ -125,13 +136,8 @@ def capture(
 ) -> int:
     """Ask for one view after the other on the terminal until there are enough; return the exit code."""
     session = CaptureSession(folder, board, setup, limits)
-    apply_ros_environment()
-    rclpy.init()
-    node = CaptureNode(session, base_frame, tool_frame, camera)
-    spinning = threading.Thread(target=_spin, args=(node,), daemon=True)
-    spinning.start()
-    print(f"board: {board.config.describe()}\nEnter takes a view, q ends. Keep clear of the arm.")
-    try:
+    with spinning_capture_node(session, base_frame, tool_frame, camera) as node, suppress(EOFError):
+        print(f"board: {board.config.describe()}\nEnter takes a view, q ends. Keep clear of the arm.")
         while True:
             try:
                 target = session.next_pose()
@@ -147,8 +153,21 @@ def capture(
                 print(node.take())
             except CalibrationError as error:
                 print(f"not taken: {error}")
-    except EOFError:
-        return 0
+    return 0
+
+
+@contextmanager
+def spinning_capture_node(
+    session: CaptureSession, base_frame: str, tool_frame: str, camera: str
+) -> Iterator[CaptureNode]:
+    """The node, spun by a thread, with ROS around it."""
+    apply_ros_environment()
+    rclpy.init()
+    node = CaptureNode(session, base_frame, tool_frame, camera)
+    spinning = threading.Thread(target=_spin, args=(node,), daemon=True)
+    spinning.start()
+    try:
+        yield node
     finally:
         rclpy.try_shutdown()
         spinning.join(5.0)

@@ -11,7 +11,7 @@ from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, Unre
 from robot_drivers.arms.flexiv_config import FlexivArmConfig
 from robot_drivers.arms.flexiv_pose import flexiv_pose
 
-__all__ = ["FlexivSession", "FlexivSnapshot"]
+__all__ = ["FlexivSession", "FlexivSnapshot", "status_advice"]
 
 _Answer = TypeVar("_Answer")
 
@@ -105,7 +105,7 @@ class FlexivSession:
     def explained(self, state: ArmState) -> ArmError:
         """The error that says why it does not move and what to do."""
         status = self.robot.operational_status().name
-        advice = _ADVICE.get(status, "see the pendant")
+        advice = status_advice(status)
         match state:
             case ArmState.EMERGENCY_STOP:
                 return ArmStopped(
@@ -203,3 +203,8 @@ class FlexivSession:
         if not faults:
             return "its log names no cause, see the pendant"
         return f"{faults[-1].description} (event {faults[-1].id}; {faults[-1].recommended_actions})"
+
+
+def status_advice(status: str) -> str:
+    """What to do about an OperationalStatus of that name."""
+    return _ADVICE.get(status, "see the pendant")

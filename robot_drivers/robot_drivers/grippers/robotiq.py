@@ -13,7 +13,7 @@ from robot_drivers.clock import Clock, WallClock
 from robot_drivers.grippers.gripper import GripperError, GripperLost, GripperState, GripperTimeout
 from robot_drivers.grippers.robotiq_config import RobotiqConfig
 
-__all__ = ["RobotiqGripper", "RobotiqLink"]
+__all__ = ["ACTIVE", "RobotiqGripper", "RobotiqLink", "fault_text"]
 
 _POLL_S = 0.01
 
@@ -21,7 +21,7 @@ _POLL_S = 0.01
 _REACTION_S = 0.1
 
 # Registers STA, OBJ and FLT (Robotiq 2F-85 instruction manual, gripper status).
-_ACTIVE = 3
+ACTIVE = 3
 _MOVING, _OBJECT_OPENING, _OBJECT_CLOSING = 0, 1, 2
 _FAULTS = {
     5: "its activation is not complete",
@@ -98,13 +98,13 @@ class RobotiqGripper:
 
     def activate(self) -> None:
         """See Gripper; an activation opens and closes the fingers once."""
-        if self._read("STA", "FLT") == (_ACTIVE, 0):
+        if self._read("STA", "FLT") == (ACTIVE, 0):
             return
         limit_s = self.config.activation_timeout_s
         self._write(ACT=0, GTO=0)  # else the fingers would go to the last request when they are active again
         self._wait(lambda: self._read("STA") == (0,), limit_s, "reset")
         self._write(ACT=1)
-        self._wait(lambda: self._read("STA") == (_ACTIVE,), limit_s, "activate")
+        self._wait(lambda: self._read("STA") == (ACTIVE,), limit_s, "activate")
         self._check_fault(*self._read("FLT"))
 
     def move(self, width_m: float, *, speed: float, force: float) -> GripperState:
@@ -178,7 +178,7 @@ class RobotiqGripper:
 
     def _check_fault(self, fault: int) -> None:
         if fault:
-            cause = _FAULTS.get(fault, "see its manual")
+            cause = fault_text(fault)
             raise GripperError(f"the gripper reports fault {fault}: {cause}; then activate it again")
 
     def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
@@ -209,3 +209,8 @@ class RobotiqGripper:
     def _check_open(self) -> None:
         if not self._link.is_open:
             raise GripperLost("not connected to the gripper: call connect first")
+
+
+def fault_text(fault: int) -> str:
+    """What the register FLT means, and what to do."""
+    return _FAULTS.get(fault, "see its manual")

@@ -7,11 +7,11 @@ import struct
 
 from robot_drivers.grippers.byte_stream import ByteStream, SerialStream, TcpStream, exchange
 from robot_drivers.grippers.gripper import GripperError, GripperLost
-from robot_drivers.grippers.robotiq import RobotiqGripper
+from robot_drivers.grippers.robotiq import RobotiqGripper, RobotiqLink
 from robot_drivers.grippers.robotiq_config import RobotiqConfig
-from robot_drivers.grippers.robotiq_socket import RobotiqSocketGripper
+from robot_drivers.grippers.robotiq_socket import RobotiqSocketLink
 
-__all__ = ["RobotiqModbusLink", "make_robotiq", "modbus_frame"]
+__all__ = ["RobotiqModbusLink", "make_robotiq", "make_robotiq_link", "modbus_frame"]
 
 # Functions and first registers (Robotiq 2F-85 instruction manual, Modbus RTU).
 _READ, _WRITE = 3, 16
@@ -128,8 +128,11 @@ class RobotiqModbusLink:
         return exchange(self._stream, modbus_frame(body), is_complete, self._config.answer_timeout_s, name)
 
 
+def make_robotiq_link(config: RobotiqConfig) -> RobotiqLink:
+    """The registers behind the transport that the config names, not connected yet."""
+    return RobotiqSocketLink(config) if config.transport == "urcap" else RobotiqModbusLink(config)
+
+
 def make_robotiq(config: RobotiqConfig) -> RobotiqGripper:
     """The gripper behind the transport that the config names."""
-    if config.transport == "urcap":
-        return RobotiqSocketGripper(config)
-    return RobotiqGripper(config, RobotiqModbusLink(config))
+    return RobotiqGripper(config, make_robotiq_link(config))

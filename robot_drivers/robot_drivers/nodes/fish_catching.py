@@ -32,9 +32,11 @@ from robot_drivers.dynamic_grasping.water_perception import WaterPerception, Wat
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.fish_trials.lock_step import POLICIES, create_policy
 from robot_drivers.grippers.flexiv import FlexivGripper, FlexivGripperConfig
+from robot_drivers.nodes.log_bridge import bridge_logs
 from robot_drivers.nodes.robot_link import RobotLink
 from robot_drivers.nodes.tank_eyes import TankEyes
 from robot_drivers.safety import SafeArm, SafetyLimits
+from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
 
 __all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
 
@@ -53,6 +55,7 @@ class FishCatchingNodeConfig:
     retry_s: float = 2.0  # pause before a lost robot is connected again
     image_timeout_s: float = 2.0  # how long to wait for a newer image, wall time
     tf_timeout_s: float = 0.5  # how long to wait for the transforms at its stamp
+    dry_run: bool = False  # log what would move, and move nothing
     arm: FlexivArmConfig = field(default_factory=FlexivArmConfig)
     gripper: FlexivGripperConfig = field(default_factory=FlexivGripperConfig)
     limits: SafetyLimits = field(default_factory=SafetyLimits)
@@ -84,13 +87,18 @@ class FishCatchingNode(Node):
 
     def __init__(self) -> None:
         super().__init__("fish_catching")
+        bridge_logs(self)
         self._config = config = declare_parameters(self, FishCatchingNodeConfig)
         self._cell = FishCellOnTopics(self, config.simulation) if config.sim else None
         if self._cell is not None:
             config = self._config = patient(config)
         arm = FlexivArm(config.arm, rdk=None if self._cell is None else self._cell.rdk)
-        steered = SteeredArm(SafeArm(arm, config.limits), config.limits)
-        gripper = FlexivGripper(arm, config.gripper)
+        driven = DryRunArm(arm) if config.dry_run else arm
+        steered = SteeredArm(SafeArm(driven, config.limits), config.limits)
+        fingers = FlexivGripper(arm, config.gripper)
+        gripper = DryRunGripper(fingers, config.gripper.open_width_m) if config.dry_run else fingers
+        if config.dry_run:
+            self.get_logger().warning("dry run: goals are logged, nothing moves")
         self._one_goal = threading.Lock()
         self._halting = threading.Lock()
         self._goal: ServerGoalHandle | None = None
@@ -113,8 +121,14 @@ class FishCatchingNode(Node):
             config.tf_timeout_s,
             self._catcher.stopped,
         )
+        # The tool is where the real arm is, whatever a dry run believes.
         self._link = RobotLink(
-            self, steered, gripper, config.arm.T_flange_tcp, config.base_frame, config.retry_s
+            self,
+            arm if config.dry_run else steered,
+            gripper,
+            config.arm.T_flange_tcp,
+            config.base_frame,
+            config.retry_s,
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
         self._server = ActionServer(

@@ -176,10 +176,12 @@ class DryRunGripper:
 
     def move(self, width_m: float, *, speed: float, force: float) -> GripperState:
         """See Gripper; logged."""
-        low_n, high_n = self.force_range_n
-        _LOG.info(
-            "dry run: would move the fingers to %.3f m with %.0f N", width_m, low_n + force * (high_n - low_n)
-        )
+        try:
+            low_n, high_n = self.force_range_n
+            pressing = f"{low_n + force * (high_n - low_n):.0f} N"
+        except GripperError:  # of one that tells it only once it is active
+            pressing = f"{force:.0%} of its force"
+        _LOG.info("dry run: would move the fingers to %.3f m with %s", width_m, pressing)
         closed = width_m == 0.0
         self._state = GripperState(
             self._state.width_m / 2.0 if closed else width_m, object_detected=closed, moving=False
