@@ -30,7 +30,7 @@ from faults.trial import try_fault
 from machine import describe_machine
 
 ROOT = Path(__file__).resolve().parents[1]
-FAULTS = [*TF, *CAMERA, *PROCESSES, *CONTROLLER, *GRIPPER, *NETWORK]  # TF first: nothing is published yet
+FAULTS = [*TF, *PROCESSES, *CONTROLLER, *GRIPPER, *CAMERA, *NETWORK]  # TF first: nothing is published yet
 
 
 def main() -> int:

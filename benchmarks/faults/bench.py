@@ -15,7 +15,7 @@ import yaml
 
 from anygrasp_bringup.ros_domain import reserved_ros_domain
 from anygrasp_bringup.ros_environment import apply_ros_environment
-from faults.faulty_cell import Motion
+from faults.motion import Motion
 from faults.operator_node import Goal, Operator, wait_until
 from faults.relay import Relay
 from faults.stack import CellProcess, NodeProcess

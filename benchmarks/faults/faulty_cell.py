@@ -7,8 +7,6 @@ import os
 import queue
 import sys
 import threading
-from collections import deque
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -29,23 +27,9 @@ from anygrasp_sim.cell import BinPickingCell
 from anygrasp_sim.emulators.ur_controller import UrController
 from anygrasp_sim.ground_truth import ObjectPlace
 from anygrasp_sim.nodes.cell import CAMERA_FRAME, CellNode
+from faults.motion import Motion, MotionRecord
 
-STILL_RAD_S = 0.02  # physics trembles below it
-_KEPT_TICKS = 10_000  # of the motion record
 _SHIFT_S = 300.0  # of stamps that are wrong
-
-
-@dataclass(frozen=True)
-class Motion:
-    """What the arm has done since a moment; times are the controller's."""
-
-    now_s: float
-    moving: bool
-    still_for_s: float  # how long it has stood still
-    stopped_after_s: float  # from the moment until it stood still for good; 0: it stood already
-    travelled_m: float  # way of the TCP
-    lowest_m: float  # of the TCP
-    tcp_m: tuple[float, float, float]
 
 
 class _Watched:
@@ -64,8 +48,7 @@ class _Watched:
         if node.wake_ticks == 0:
             node.cell.model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
         actual = self._controller.robot.actual
-        speed = float(np.abs(actual.qd).max())
-        node.record.append((self._controller.robot.time_s, speed, actual.tcp_pose[:3].copy()))
+        node.record.note(self._controller.robot.time_s, actual.qd, actual.tcp_pose[:3])
 
 
 class FaultyCell(CellNode):
@@ -74,7 +57,7 @@ class FaultyCell(CellNode):
     def __init__(self) -> None:
         self.pipe = Connection(int(os.environ["FAULTY_CELL_PIPE"]))
         self.jobs: queue.Queue[Any] = queue.Queue()
-        self.record: deque[tuple[float, float, np.ndarray]] = deque(maxlen=_KEPT_TICKS)
+        self.record = MotionRecord()
         self.camera_fault = ""
         self.frozen = Time().to_msg()
         self.stuck_fingers = False
@@ -222,21 +205,7 @@ class FaultyCell(CellNode):
 
     def motion(self, since_s: float) -> Motion:
         """What the arm has done since a moment."""
-        times, speeds, places = zip(*self.record, strict=True)
-        t, speed, tcp = np.array(times), np.array(speeds), np.array(places)
-        moving = np.flatnonzero(speed > STILL_RAD_S)
-        last_s = float(t[moving[-1]]) if moving.size else float(t[0])
-        after = t >= since_s
-        way = np.linalg.norm(np.diff(tcp[after], axis=0), axis=1)
-        return Motion(
-            now_s=float(t[-1]),
-            moving=bool(speed[-1] > STILL_RAD_S),
-            still_for_s=float(t[-1]) - last_s,
-            stopped_after_s=max(0.0, last_s - since_s),
-            travelled_m=float(way[way > 1e-5].sum()),
-            lowest_m=float(tcp[after, 2].min()) if after.any() else float(tcp[-1, 2]),
-            tcp_m=(float(tcp[-1, 0]), float(tcp[-1, 1]), float(tcp[-1, 2])),
-        )
+        return self.record.since(since_s)
 
     def _serve(self) -> None:
         """Answer the pipe; each request is carried out between two ticks."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from faults.bench import Bench
 from faults.fault import GOES_ON, Fault
+from faults.motion import Motion
 from faults.operator_node import Goal, wait_until
 
 __all__ = ["Verdict", "try_fault"]
@@ -60,7 +61,7 @@ def try_fault(bench: Bench, fault: Fault) -> Verdict:
     if not bench.wait_still(_HOLD_S, _STAGE_S):
         bad.append("the arm still moves")
     motion = bench.motion(mark_s)
-    arm = _describe(motion)
+    arm = _describe(motion, fault)
     line = _log_line(bench, goal, fault.log, struck_s) if fault.log else "-"
     if line is None:
         bad.append(f"nothing in the log about {fault.log!r}")
@@ -100,9 +101,11 @@ def _reach(bench: Bench, goal: Goal, stage: str) -> bool:
     return stage in goal.stages and goal.result is None
 
 
-def _describe(motion: Any) -> str:
+def _describe(motion: Motion, fault: Fault) -> str:
     z = motion.tcp_m[2]
     where = "raised" if z >= _SAFE_M else "low"
+    if fault.stage == "start" and motion.travelled_m >= 0.002:
+        return f"went home and stands there, {where} (z {z:.2f} m)"
     if motion.travelled_m < 0.002:
         return f"stood still all the time, {where} (z {z:.2f} m)"
     return (
