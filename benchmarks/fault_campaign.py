@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 
 from faults.bench import OVERRIDES, bench
@@ -30,7 +31,8 @@ from faults.trial import try_fault
 from machine import describe_machine
 
 ROOT = Path(__file__).resolve().parents[1]
-FAULTS = [*TF, *PROCESSES, *CONTROLLER, *GRIPPER, *CAMERA, *NETWORK]  # TF first: nothing is published yet
+FAULTS = [*TF, *CAMERA, *CONTROLLER, *GRIPPER, *NETWORK, *PROCESSES]  # TF first: nothing is published yet
+_MOST_FAILED = 4  # faults that could not be tried
 
 
 def main() -> int:
@@ -59,8 +61,8 @@ def main() -> int:
 def _run(faults: list[Fault], options: argparse.Namespace) -> None:
     options.keep.mkdir(parents=True, exist_ok=True)
     with bench(options.keep) as cell:
-        began_s = time.monotonic()
-        for fault in faults:
+        began_s, failed = time.monotonic(), 0
+        for fault in _in_turn(faults):
             if fault.group != "TF":
                 cell.cell.ask("camera_tf", "static")
             if options.stop_after and time.monotonic() - began_s > 60.0 * options.stop_after:
@@ -70,11 +72,24 @@ def _run(faults: list[Fault], options: argparse.Namespace) -> None:
                 row = try_fault(cell, fault).as_dict()
             except (TimeoutError, RuntimeError, OSError):
                 traceback.print_exc()
-                return  # the bench itself is in no state to go on: the next call begins with this fault
+                failed += 1
+                if failed == _MOST_FAILED:
+                    return
+                continue  # the bench failed, not the stack: the next call tries this fault
             row["commit"] = _commit()
             row["resident_mib"] = {name: resident_mib(node.pid) for name, node in cell.nodes.items()}
             print(f"    {row['arm']}; {row['outcome']}; {row['bad'] or 'good'}", file=sys.stderr, flush=True)
             _file(options.keep, fault).write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+
+
+def _in_turn(faults: list[Fault]) -> list[Fault]:
+    """The first of each group, the second of each, and so on: an interrupted campaign has tried of all."""
+    seen: Counter[str] = Counter()
+    ranks = []
+    for fault in faults:
+        ranks.append(seen[fault.group])
+        seen[fault.group] += 1
+    return [fault for _, fault in sorted(zip(ranks, faults, strict=True), key=lambda pair: pair[0])]
 
 
 def _notes() -> list[str]:

@@ -52,7 +52,7 @@ def _deaf(bench: Bench) -> None:
 
 def _hold_cell(bench: Bench) -> None:
     bench.cell.hold()
-    time.sleep(6.0)
+    time.sleep(10.0)
     bench.cell.go_on()
 
 
@@ -149,7 +149,7 @@ CONTROLLER = [
         requests=(_RECOVER, _RESET),
     ),
     Fault(
-        *("controller", "hangs for 6 s with everything open", "approach"),
+        *("controller", "hangs for 10 s with everything open", "approach"),
         inject=_hold_cell,
         log="silent|quiet|did not answer",
         codes=("ROBOT_LOST", "EMERGENCY_STOP"),
@@ -164,7 +164,7 @@ GRIPPER = [
         log="gripper.*(answer|did not)",
         codes=("GRIPPER_LOST",),
         undo=_robot("mute_gripper", False),
-        whole_pick=True,
+        afterwards="pick",
     ),
     Fault(
         *("gripper", "answers nonsense", "close"),
@@ -188,8 +188,8 @@ GRIPPER = [
         undo=lambda bench: bench.relay.restore(),
     ),
     Fault(
-        *("gripper", "each answer takes 3 s", "close"),
-        inject=lambda bench: bench.relay.delay_s.update({_GRIPPER: 3.0}),
+        *("gripper", "each answer takes 6 s", "close"),
+        inject=lambda bench: bench.relay.delay_s.update({_GRIPPER: 6.0}),
         log="gripper.*answer",
         codes=("GRIPPER_LOST",),
         undo=lambda bench: bench.relay.restore(),
@@ -213,7 +213,7 @@ GRIPPER = [
         inject=_robot("gripper_fault", 8),
         log="fault 8.*too hot",
         codes=("GRIPPER_LOST",),
-        whole_pick=True,
+        afterwards="pick",
     ),
     Fault(
         *("gripper", "overcurrent (fault 14) with an object", "place"),
@@ -270,5 +270,6 @@ NETWORK = [
         log="no answer from",
         codes=("NO_PERCEPTION",),
         undo=lambda bench: bench.detection.go_on(),
+        afterwards="look",
     ),
 ]

@@ -34,7 +34,7 @@ class Fault:
     undo: Callable[[Bench], object] = nothing  # remove the cause
     requests: tuple[str, ...] = ()  # services that the operator calls after that
     attempts: int = 1  # of the run
-    whole_pick: bool = False  # afterwards: a whole pick, else up to the approach
+    afterwards: str = "move"  # what has to work again: "move", or "look" and move, or a whole "pick"
 
     @property
     def key(self) -> str:

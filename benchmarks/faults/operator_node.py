@@ -8,32 +8,34 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from geometry_msgs.msg import Point, Quaternion
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
 from anygrasp_bringup.nodes.qos import RESULTS
-from anygrasp_msgs.action import ClearBin
+from anygrasp_msgs.action import ClearBin, Pick
+from anygrasp_msgs.msg import Grasp
 
 __all__ = ["Goal", "Operator", "wait_until"]
 
 
 class Goal:
-    """A clear_bin goal: the stages it has told of, and its result once there is one."""
+    """A goal: the stages it has told of, and its result once there is one."""
 
     def __init__(self) -> None:
         self.stages: list[str] = []
         self.finished: list[Any] = []  # records of finished attempts
-        self.result: ClearBin.Result | None = None
+        self.result: Any = None
         self.handle: Any = None
 
     def on_feedback(self, message: Any) -> None:
         """Note a stage."""
         feedback = message.feedback
         self.stages.append(feedback.stage)
-        if feedback.attempt_finished:
+        if getattr(feedback, "attempt_finished", False):
             self.finished.append(feedback.record)
 
 
@@ -43,6 +45,7 @@ class Operator(Node):
     def __init__(self) -> None:
         super().__init__("operator", namespace="anygrasp")
         self._clear = ActionClient(self, ClearBin, "clear_bin")
+        self._pick = ActionClient(self, Pick, "pick")
         self._emergency = self.create_publisher(Bool, "emergency_stop", RESULTS)
         self._buttons = {
             name: self.create_client(Trigger, name)
@@ -59,14 +62,24 @@ class Operator(Node):
         self._thread.join(10.0)
         self.destroy_node()
 
-    def start(self, attempts: int, timeout_s: float) -> Goal:
-        """A new goal, accepted by the executor."""
+    def clear_bin(self, attempts: int, timeout_s: float) -> Goal:
+        """A run of so many attempts, accepted by the executor."""
+        return self._start(self._clear, ClearBin.Goal(max_attempts=attempts), timeout_s)
+
+    def pick(self, timeout_s: float) -> Goal:
+        """The pick of a grasp straight down, high over the plate."""
+        grasp = Grasp(width=0.05, height=0.02, depth=0.02, score=1.0)
+        grasp.pose.position = Point(x=0.0, y=-0.5, z=0.15)
+        grasp.pose.orientation = Quaternion(x=0.0, y=0.5**0.5, z=0.0, w=0.5**0.5)
+        goal = Pick.Goal(header=Header(frame_id="base"), grasp=grasp)
+        return self._start(self._pick, goal, timeout_s)
+
+    def _start(self, client: ActionClient, request: Any, timeout_s: float) -> Goal:
         goal = Goal()
-        if not self._clear.wait_for_server(timeout_s):
-            raise TimeoutError(f"no clear_bin action within {timeout_s:.0f} s")
-        request = ClearBin.Goal(max_attempts=attempts)
+        if not client.wait_for_server(timeout_s):
+            raise TimeoutError(f"no action server within {timeout_s:.0f} s")
         goal.handle = self._wait(
-            self._clear.send_goal_async(request, feedback_callback=goal.on_feedback), timeout_s, "goal"
+            client.send_goal_async(request, feedback_callback=goal.on_feedback), timeout_s, "goal"
         )
         future = goal.handle.get_result_async()
 

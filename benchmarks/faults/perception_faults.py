@@ -52,6 +52,7 @@ def _broken(name: str, fault: str, log: str, codes: tuple[str, ...] = ("NO_PERCE
         codes=codes,
         undo=_camera(""),
         requests=(_RESET,) if "EMERGENCY_STOP" in codes else (),
+        afterwards="look",
     )
 
 
@@ -62,6 +63,7 @@ TF = [
         log="TF_UNAVAILABLE",
         codes=("NO_PERCEPTION",),
         undo=_tf("moving"),
+        afterwards="look",
     ),
     Fault(
         *("TF", "the camera's transform is no longer renewed", "start"),
@@ -69,6 +71,7 @@ TF = [
         log="TF_UNAVAILABLE",
         codes=("NO_PERCEPTION",),
         undo=_tf("moving"),
+        afterwards="look",
     ),
     Fault(
         *("TF", "NaN in a transform", "start"),
@@ -76,6 +79,7 @@ TF = [
         log="transform ignored",
         codes=(GOES_ON,),
         undo=_tf("static"),
+        afterwards="look",
     ),
     Fault(
         *("TF", "images in a frame that nobody knows", "start"),
@@ -83,6 +87,7 @@ TF = [
         log="TF_UNAVAILABLE.*atlantis",
         codes=("NO_PERCEPTION",),
         undo=_camera(""),
+        afterwards="look",
     ),
     Fault(
         *("TF", "the camera's transform is 0.5 m off", "start"),
@@ -90,6 +95,7 @@ TF = [
         log="0 perceived.*outside_region",
         codes=(GOES_ON,),
         undo=_tf("static"),
+        afterwards="look",
     ),
 ]
 
@@ -101,6 +107,7 @@ CAMERA = [
         log="perception 1 in a row failed",
         codes=(GOES_ON,),
         undo=_camera(""),
+        afterwards="look",
     ),
     Fault(
         *("camera", "unplugged during the pick", "approach"),
@@ -110,6 +117,7 @@ CAMERA = [
         undo=_camera(""),
         requests=(_RESET,),
         attempts=2,
+        afterwards="look",
     ),
     _broken("stamps frozen", "frozen", "NO_IMAGE"),
     _broken("stamps 5 minutes behind", "old", "NO_IMAGE"),
@@ -135,6 +143,7 @@ def _killed_at(stage: str) -> list[Fault]:
             codes=("NO_PERCEPTION",),
             undo=lambda bench: bench.detection.restart(),
             attempts=2 if later else 1,  # this pick needs no eyes any more
+            afterwards="look",
         ),
         Fault(
             *("process", "arm worker killed", stage),

@@ -16,6 +16,7 @@ from faults.operator_node import Goal, wait_until
 __all__ = ["Verdict", "try_fault"]
 
 _STAGE_S = 240.0  # wall time to reach a stage, to end a run, to stand still
+_TRIES = 3
 _HOLD_S = 1.0  # of the arm's time that it has to stand, before and after the cause is undone
 _SAFE_M = 0.19  # a tool so high is out of the plate and above its objects
 
@@ -41,16 +42,18 @@ class Verdict:
 
 
 def try_fault(bench: Bench, fault: Fault) -> Verdict:
-    """Run to the fault's stage, inject it, look, undo it, and see whether the cell works again."""
+    """Run to the fault's stage, inject it, look, undo it, and see whether the cell works again.
+
+    Raises:
+        RuntimeError, TimeoutError: the bench is in no state to try a fault.
+    """
     began_s = time.monotonic()
     bad: list[str] = []
-    goal = bench.begin_goal(fault.attempts) if fault.stage != "start" else None
-    if goal is not None and not _reach(bench, goal, fault.stage):
-        bad.append(f"stage {fault.stage} was not reached: {goal.stages}, {_ended(goal)}")
+    goal = None if fault.stage == "start" else _run_to(bench, fault)
     struck_s, mark_s = time.monotonic(), bench.motion().now_s
     fault.inject(bench)
     if goal is None:
-        goal = bench.begin_goal(fault.attempts)
+        goal = bench.begin_run(fault.attempts)
     ended = True
     if fault.codes is None:
         time.sleep(1.0)
@@ -156,28 +159,44 @@ def _request(bench: Bench, name: str) -> tuple[bool, str]:
     return answer
 
 
+def _run_to(bench: Bench, fault: Fault) -> Goal:
+    """A run that is at the fault's stage.
+
+    Raises:
+        RuntimeError: it does not get there, of which the fault knows nothing yet.
+    """
+    ends: list[str] = []
+    for _ in range(_TRIES):
+        goal = bench.begin_run(fault.attempts)
+        if _reach(bench, goal, fault.stage):
+            return goal
+        ends.append(_ended(goal))
+        if goal.result is None:
+            bench.operator.cancel(goal)
+        _request(bench, "emergency_stop/reset")
+    raise RuntimeError(f"stage {fault.stage} was not reached: {'; '.join(ends)}")
+
+
 def _works_again(bench: Bench, fault: Fault) -> tuple[bool, str]:
-    """Whether a new goal gets to its approach, or picks."""
-    for _ in range(2):  # a pick may fail, as picks do
-        goal = bench.begin_goal(1)
-        if not fault.whole_pick:
-            reached = _reach(bench, goal, "approach")
-            if reached:
-                bench.operator.cancel(goal)
-                wait_until(lambda goal=goal: goal.result is not None, _STAGE_S)
-                bench.wait_still(0.3, 60.0)
-                return True, "approaches again"
-            return False, _ended(goal)
-        wait_until(lambda goal=goal: goal.result is not None, _STAGE_S)
-        if goal.result is not None and goal.result.error_code:
-            return False, _ended(goal)
-        if goal.result is not None and any(record.placed for record in goal.result.records):
-            return True, "picks again"
-    return False, f"two picks failed: {_ended(goal)}"
+    """Whether a new goal gets to its approach, or picks; and at the how manieth go."""
+    ends: list[str] = []
+    for number in range(1, _TRIES + 1):
+        again = "" if number == 1 else f" at go {number} ({'; '.join(ends)})"
+        goal = bench.begin_move() if fault.afterwards == "move" else bench.begin_run(1)
+        if fault.afterwards == "pick":
+            wait_until(lambda goal=goal: goal.result is not None, _STAGE_S)
+            if goal.result is not None and any(record.placed for record in goal.result.records):
+                return True, f"picks again{again}"
+        elif _reach(bench, goal, "approach"):
+            bench.operator.cancel(goal)
+            wait_until(lambda goal=goal: goal.result is not None, _STAGE_S)
+            bench.wait_still(0.3, 60.0)
+            return True, f"{'moves' if fault.afterwards == 'move' else 'sees and moves'} again{again}"
+        ends.append(_ended(goal))
+    return False, "; ".join(ends)
 
 
 def _ended(goal: Goal) -> str:
     if goal.result is None:
         return f"no result after {goal.stages}"
-    records = [f"{record.error_code}: {record.error_msg}" for record in goal.result.records]
-    return f"{goal.result.error_code or 'ended'}: {goal.result.error_msg} {records}"
+    return f"{goal.result.error_code or 'ended'}: {goal.result.error_msg}"
