@@ -8,6 +8,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
+from anygrasp_perception.arrays import Float64Array
 from faults.bench import Bench
 from faults.fault import GOES_ON, Fault
 from faults.motion import Motion
@@ -16,6 +19,7 @@ from faults.operator_node import Goal, wait_until
 __all__ = ["Verdict", "try_fault"]
 
 _STAGE_S = 240.0  # wall time to reach a stage, to end a run, to stand still
+_ON_ITS_WAY_M = 0.05
 _TRIES = 3
 _HOLD_S = 1.0  # of the arm's time that it has to stand, before and after the cause is undone
 _SAFE_M = 0.19  # a tool so high is out of the plate and above its objects
@@ -96,12 +100,18 @@ def try_fault(bench: Bench, fault: Fault) -> Verdict:
 
 
 def _reach(bench: Bench, goal: Goal, stage: str) -> bool:
-    """Wait for the stage, and in those in which the arm moves for the motion."""
+    """Wait for the stage, and where the arm moves in it until it is on its way."""
     if not wait_until(lambda: stage in goal.stages or goal.result is not None, _STAGE_S):
         return False
     if stage in ("approach", "lift", "place"):
-        wait_until(lambda: bench.motion().moving or goal.result is not None, 20.0)
+        start_m = np.array(bench.motion().tcp_m)
+        wait_until(lambda: _is_on_its_way(bench, start_m) or goal.result is not None, _STAGE_S)
     return stage in goal.stages and goal.result is None
+
+
+def _is_on_its_way(bench: Bench, start_m: Float64Array) -> bool:
+    motion = bench.motion()
+    return motion.moving and float(np.linalg.norm(motion.tcp_m - start_m)) > _ON_ITS_WAY_M
 
 
 def _describe(motion: Motion, fault: Fault) -> str:
