@@ -70,6 +70,10 @@ def _run(faults: list[Fault], options: argparse.Namespace) -> None:
             print(f"{fault.key} ...", file=sys.stderr, flush=True)
             try:
                 row = try_fault(cell, fault).as_dict()
+                if row["bad"]:  # once more, and the table tells of both
+                    before = "; ".join(row["bad"])
+                    row = try_fault(cell, fault).as_dict()
+                    row["outcome"] += f" (second try; the first: {before})"
             except (TimeoutError, RuntimeError, OSError):
                 traceback.print_exc()
                 failed += 1

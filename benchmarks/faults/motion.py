@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ from anygrasp_perception.arrays import Float64Array
 __all__ = ["Motion", "MotionRecord"]
 
 STILL_RAD_S = 0.02  # physics trembles below it
-_KEPT_TICKS = 10_000
 
 
 @dataclass(frozen=True)
@@ -29,27 +28,34 @@ class Motion:
 
 
 class MotionRecord:
-    """Ticks of a controller: time, speed of the fastest joint, place of the TCP."""
+    """Ticks of a controller: time, and how far the TCP has moved by then; asking costs next to nothing."""
 
     def __init__(self) -> None:
-        self._ticks: deque[tuple[float, float, Float64Array]] = deque(maxlen=_KEPT_TICKS)
+        self._times_s: list[float] = []
+        self._ways_m: list[float] = []  # so far, while the arm moved
+        self._tcp_m = np.zeros(3)
+        self._moving = False
+        self._moved_s = 0.0  # last tick at which it moved
 
     def note(self, time_s: float, qd_rad_s: Float64Array, tcp_m: Float64Array) -> None:
         """Add a tick."""
-        self._ticks.append((time_s, float(np.abs(qd_rad_s).max()), tcp_m.copy()))
+        self._moving = float(np.abs(qd_rad_s).max()) > STILL_RAD_S
+        step_m = 0.0
+        if self._moving and self._times_s:
+            self._moved_s, step_m = time_s, float(np.linalg.norm(tcp_m - self._tcp_m))
+        self._tcp_m = tcp_m.copy()
+        self._times_s.append(time_s)
+        self._ways_m.append((self._ways_m[-1] if self._ways_m else 0.0) + step_m)
 
     def since(self, moment_s: float) -> Motion:
         """The motion since a moment."""
-        times, speeds, places = zip(*self._ticks, strict=True)
-        t, speed, tcp = np.array(times), np.array(speeds), np.array(places)
-        moving = np.flatnonzero(speed > STILL_RAD_S)
-        last_s = float(t[moving[-1]]) if moving.size else float(t[0])
-        way_m = np.linalg.norm(np.diff(tcp, axis=0, prepend=tcp[:1]), axis=1)
+        begin = min(bisect_left(self._times_s, moment_s), len(self._times_s) - 1)
+        now_s = self._times_s[-1]
         return Motion(
-            now_s=float(t[-1]),
-            moving=bool(speed[-1] > STILL_RAD_S),
-            still_for_s=float(t[-1]) - last_s,
-            stopped_after_s=max(0.0, last_s - moment_s),
-            travelled_m=float(way_m[(t >= moment_s) & (speed > STILL_RAD_S)].sum()),
-            tcp_m=(float(tcp[-1, 0]), float(tcp[-1, 1]), float(tcp[-1, 2])),
+            now_s=now_s,
+            moving=self._moving,
+            still_for_s=now_s - self._moved_s,
+            stopped_after_s=max(0.0, self._moved_s - moment_s),
+            travelled_m=self._ways_m[-1] - self._ways_m[begin],
+            tcp_m=(float(self._tcp_m[0]), float(self._tcp_m[1]), float(self._tcp_m[2])),
         )

@@ -120,5 +120,5 @@ def wait_until(condition: Callable[[], Any], timeout_s: float) -> bool:
     while not condition():
         if time.monotonic() > deadline_s:
             return False
-        time.sleep(0.02)
+        time.sleep(0.05)
     return True
