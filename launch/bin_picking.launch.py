@@ -144,7 +144,7 @@ def generate_launch_description():
             clear_bin,
             RegisterEventHandler(
                 OnProcessExit(
-                    target_action=clear_bin, on_exit=[EmitEvent(event=Shutdown(reason="bin cleared"))]
+                    target_action=clear_bin, on_exit=[EmitEvent(event=Shutdown(reason="the run has ended"))]
                 )
             ),
         ]

@@ -13,6 +13,10 @@ __all__ = ["FramePair", "FramePairing"]
 
 Message = TypeVar("Message")
 
+# An image that is older than the newest pair by more than this is not late: the clock was set back, or the
+# newest one was stamped in the future.
+_JUMP_BACK_NS = 1_000_000_000
+
 
 @dataclass(frozen=True)
 class FramePair(Generic[Message]):
@@ -28,6 +32,8 @@ class FramePairing(Generic[Message]):
 
     An image waits for its partner until a newer pair is complete or `capacity` images of its stream
     have arrived since. Readers always get the newest pair; pairs nobody read count as `superseded`.
+    Stamps that jump back by over a second begin anew, so that one wrong stamp does not shut out all later
+    images.
     """
 
     def __init__(self, tolerance_s: float = 0.02, capacity: int = 8) -> None:
@@ -63,8 +69,14 @@ class FramePairing(Generic[Message]):
             self._newest_was_read = True
             return self._newest
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest pair; None before the first, and after the stamps have jumped back."""
+        with self._changed:
+            return None if self._newest is None else self._newest.stamp_ns
+
     def drops(self) -> dict[str, int]:
-        """Images dropped so far, by reason: unpaired, out_of_order, superseded."""
+        """Images dropped so far, by reason: unpaired, out_of_order, superseded; and times of jumped_back."""
         with self._changed:
             return dict(self._drops)
 
@@ -76,6 +88,11 @@ class FramePairing(Generic[Message]):
 
     def _add(self, own: str, other: str, stamp_ns: int, message: Message) -> None:
         with self._changed:
+            if self._newest is not None and stamp_ns < self._newest.stamp_ns - _JUMP_BACK_NS:
+                self._drops["jumped_back"] += 1
+                self._newest, self._newest_was_read = None, True
+                for waiting in self._waiting.values():
+                    waiting.clear()
             if self._newest is not None and stamp_ns <= self._newest.stamp_ns - self._tolerance_ns:
                 self._drops["out_of_order"] += 1
                 return

@@ -54,6 +54,18 @@ def test_pairs_nobody_read_and_images_without_partner_are_counted():
     assert pairing.drops() == {"superseded": 3, "unpaired": 1, "out_of_order": 1}
 
 
+def test_stamps_that_jump_back_begin_anew_instead_of_being_late_for_ever():
+    pairing = FramePairing()
+    for stamp_s in (3600, 10, 11):  # the first from a clock an hour ahead
+        pairing.add_color(stamp_s * 1000 * MS, f"color {stamp_s}")
+        pairing.add_depth(stamp_s * 1000 * MS, f"depth {stamp_s}")
+    assert pairing.newest_ns == 11_000 * MS
+    assert pairing.wait(10_500 * MS, timeout_s=0).color == "color 11"
+    assert pairing.drops()["jumped_back"] == 1
+    pairing.add_color(10_500 * MS, "half a second late")
+    assert pairing.drops()["out_of_order"] == 1
+
+
 def test_one_silent_stream_does_not_grow_memory():
     pairing = FramePairing(capacity=4)
     for stamp_ms in range(100):

@@ -52,24 +52,32 @@ class BinPickingCell:
         self._reference = np.array(self.config.home_joints_rad, dtype=np.float64)
         self._target = self._reference.copy()
         self.data.qpos[self._joints] = self.data.ctrl[self._actuators] = self._reference
-        settle_on_plate(
-            self.model,
-            self.data,
-            [item.name for item in self.objects],
-            self.config,
-            np.random.default_rng(self.config.seed),
-        )
-        self.data.time = 0.0
-        # From here on, what lies undisturbed costs nothing: physics wakes it when something touches it.
-        self.model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+        self._rng = np.random.default_rng(self.config.seed)
+        self.refill()
         self._sensor = DepthSensorModel(self.config.depth_sensor, self.config.focal_px, self.config.seed)
         self._camera: OffscreenCamera | None = None
 
     # Time and physics
 
+    def refill(self) -> None:
+        """Drop all objects onto the plate once more, another heap each time; simulated time stands still.
+
+        The arm holds its last command meanwhile: it had better not be over the plate.
+
+        Raises:
+            SettleError: the objects do not fit on the plate.
+        """
+        time_s = self.data.time
+        self.model.opt.enableflags &= ~int(mujoco.mjtEnableBit.mjENBL_SLEEP)
+        names = [item.name for item in self.objects]
+        settle_on_plate(self.model, self.data, names, self.config, self._rng)
+        self.data.time = time_s
+        # From here on, what lies undisturbed costs nothing: physics wakes it when something touches it.
+        self.model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+
     @property
     def time_s(self) -> float:
-        """Simulated time since the objects came to rest."""
+        """Simulated time since the objects came to rest for the first time."""
         return float(self.data.time)
 
     def step(self, periods: int = 1) -> None:

@@ -216,3 +216,18 @@ def test_a_split_and_families_at_once_are_refused():
 def test_an_unknown_split_is_refused_with_the_choices():
     with pytest.raises(ValueError, match=r"unknown split 'new'.*novel"):
         BinPickingCell(CellConfig(split="new"))
+
+
+def test_a_refilled_cell_has_another_heap_and_its_time_stands_still():
+    with BinPickingCell(CellConfig(seed=2, object_count=2, families=("brick", "can"))) as cell:
+        cell.step(400)  # asleep by now
+        before, time_s = cell.object_states(), cell.time_s
+        cell.refill()
+        after = cell.object_states()
+        assert cell.time_s == time_s
+        assert [state.place for state in after] == [ObjectPlace.ON_PLATE] * 2
+        for one, other in zip(before, after, strict=True):
+            assert np.linalg.norm(one.T_base_object[:3, 3] - other.T_base_object[:3, 3]) > 0.005
+        cell.step(50)
+        for one, other in zip(after, cell.object_states(), strict=True):
+            np.testing.assert_allclose(one.T_base_object, other.T_base_object, atol=2e-3)

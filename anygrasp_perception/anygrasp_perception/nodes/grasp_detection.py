@@ -95,6 +95,7 @@ class GraspDetectionNode(Node):
         while not self._closing:
             pair = self._pairing.wait(newest_ns, timeout_s=0.5)
             if pair is None:
+                newest_ns = min(newest_ns, self._pairing.newest_ns or 0)  # the stamps may have jumped back
                 continue
             newest_ns, started = pair.stamp_ns, time.perf_counter()
             wanted = self._grasps.get_subscription_count() + self._markers.get_subscription_count()
@@ -119,7 +120,7 @@ class GraspDetectionNode(Node):
         timeout_s = float(request.timeout_s) or self._config.image_timeout_s
         pair = self._pairing.wait(stamp_to_ns(request.newer_than), timeout_s)
         if pair is None:
-            return self._refuse(response, "NO_IMAGE", f"no colour and depth pair within {timeout_s:.1f} s")
+            return self._refuse(response, "NO_IMAGE", self._why_no_image(request, timeout_s))
         started = time.perf_counter()
         try:
             frame = self._frame(pair)
@@ -144,6 +145,16 @@ class GraspDetectionNode(Node):
         except (ValueError, RuntimeError) as error:
             return self._refuse(response, "DETECTOR_FAILED", str(error))
         return response
+
+    def _why_no_image(self, request: DetectGrasps.Request, timeout_s: float) -> str:
+        wanted_ns, newest_ns = stamp_to_ns(request.newer_than), self._pairing.newest_ns
+        text = f"no colour and depth pair within {timeout_s:.1f} s"
+        if newest_ns is None:
+            return f"{text}: does the camera publish both, with the same stamps?"
+        behind_s = (wanted_ns - newest_ns) * 1e-9
+        return (
+            f"{text}; the newest is {behind_s:.1f} s too old: does the camera stream, and is its clock right?"
+        )
 
     def _frame(self, pair: FramePair[Image]) -> RgbdFrame:
         if self._intrinsics is None:

@@ -49,6 +49,12 @@ class LockstepCell:
         self.history.append(CellSnapshot(self.robot.now_s(), states))
         self._next_s = self.robot.now_s() + self._every_s
 
+    def refill(self) -> None:
+        """Put all objects back onto the plate and begin the history anew; see BinPickingCell."""
+        self.cell.refill()
+        self.history.clear()
+        self.note_objects()
+
     def close(self) -> None:
         """Free the camera."""
         self.cell.close()

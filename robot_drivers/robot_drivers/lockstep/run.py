@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from anygrasp_perception.detector import Detector
@@ -21,7 +23,7 @@ from robot_drivers.report.statistics import RunReport, build_report
 from robot_drivers.safety import SafeArm
 from robot_drivers.safety.safe_gripper import SafeGripper
 
-__all__ = ["LockstepRun", "clear_bin_in_lockstep"]
+__all__ = ["LockstepRun", "clear_bin_in_lockstep", "lockstep_picker"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,27 @@ class LockstepRun:
     result: BinPickingResult
     outcomes: tuple[AttemptOutcome, ...]
     pictures: tuple[PickPicture, ...]  # of each attempt; empty unless images were kept
+
+
+@contextmanager
+def lockstep_picker(
+    world: LockstepCell,
+    detector: Detector,
+    robot: BinPickingNodeConfig,
+    eyes: EyesConfig,
+    on_event: OnEvent = lambda stage, record: None,
+) -> Iterator[tuple[BinPickingExecutor, LockstepEyes]]:
+    """The executor of `world`, connected and with its gripper activated, and its eyes."""
+    target = robot.picking.target
+    look = LockstepEyes(world, detector, robot.detection, (target.region_min_m, target.region_max_m), eyes)
+    arm = SafeArm(lockstep_arm(world.robot, robot.arm), robot.limits, world.robot)
+    gripper = SafeGripper(lockstep_gripper(world.robot, robot.gripper), robot.limits)
+    with arm, gripper:
+        gripper.activate()
+        yield (
+            BinPickingExecutor(robot.picking, arm, gripper, look, world.robot.now_s, robot.limits, on_event),
+            look,
+        )
 
 
 def clear_bin_in_lockstep(
@@ -56,17 +79,7 @@ def clear_bin_in_lockstep(
     began_s = time.perf_counter()
     with LockstepCell(cell) as world:
         settled_s = time.perf_counter() - began_s
-        target = robot.picking.target
-        look = LockstepEyes(
-            world, detector, robot.detection, (target.region_min_m, target.region_max_m), eyes
-        )
-        arm = SafeArm(lockstep_arm(world.robot, robot.arm), robot.limits, world.robot)
-        gripper = SafeGripper(lockstep_gripper(world.robot, robot.gripper), robot.limits)
-        with arm, gripper:
-            gripper.activate()
-            picker = BinPickingExecutor(
-                robot.picking, arm, gripper, look, world.robot.now_s, robot.limits, on_event
-            )
+        with lockstep_picker(world, detector, robot, eyes, on_event) as (picker, look):
             result = picker.clear_bin(max_attempts)
         world.note_objects()
         outcomes = judge_attempts(result.records, world.history, world.cell.T_base_camera)

@@ -55,8 +55,16 @@ class ClearBinConfig:
             )
 
 
+# An executor that has been gone for so long does not come back to this run.
+_GONE_S = 5.0
+
+
 class Interrupted(Exception):
     """Ctrl-C while waiting."""
+
+
+class ExecutorGone(Exception):
+    """The executor ended during the run, and with it the run."""
 
 
 class ClearBinClient(Node):
@@ -82,10 +90,12 @@ class ClearBinClient(Node):
         except TimeoutError as error:
             self.get_logger().error(str(error))
             return 1
-        except Interrupted:
-            duration_s = (self.get_clock().now() - started).nanoseconds * 1e-9
+        except (Interrupted, ExecutorGone) as end:
             result = ClearBin.Result(
-                error_code="CANCELED", error_msg="interrupted", records=self._finished, duration_s=duration_s
+                error_code="CANCELED" if isinstance(end, Interrupted) else "EXECUTOR_LOST",
+                error_msg=str(end),
+                records=self._finished,
+                duration_s=(self.get_clock().now() - started).nanoseconds * 1e-9,
             )
         self._report(result)
         return int(result.error_code != "")
@@ -95,14 +105,14 @@ class ClearBinClient(Node):
 
         Raises:
             TimeoutError: there is no executor, or it has no robot, within `start_timeout_s`.
-            Interrupted: before the end of the goal.
+            Interrupted, ExecutorGone: before the end of the goal.
         """
         limit_s = self._config.start_timeout_s
         deadline_s = time.monotonic() + limit_s
         problem = "no clear_bin action: is the bin_picking node running in this namespace?"
         while time.monotonic() < deadline_s:
             if self._interrupted.wait(0.5):
-                raise Interrupted
+                raise Interrupted("interrupted")
             if not self._client.server_is_ready():
                 continue
             result = self._run_goal()
@@ -119,9 +129,17 @@ class ClearBinClient(Node):
     def _wait(self, future: Future):  # type: ignore[no-untyped-def]
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
+        seen_s = time.monotonic()
         while not done.wait(0.1):
             if self._interrupted.is_set():
-                raise Interrupted
+                raise Interrupted("interrupted")
+            if self._client.server_is_ready():
+                seen_s = time.monotonic()
+            elif time.monotonic() - seen_s > _GONE_S:
+                raise ExecutorGone(
+                    "the bin_picking node ended during the run: the arm stands where its controller stopped "
+                    "it; look at that node's log, start it again, and the next run begins by going home"
+                )
         return future.result()
 
     def _on_feedback(self, message: ClearBin.Impl.FeedbackMessage) -> None:

@@ -34,6 +34,7 @@ class PickActions:
     """Action servers on `node`; a goal runs in its own callback and ends as its `error_code` says."""
 
     def __init__(self, node: Node, picker: BinPickingExecutor, eyes: GraspClient, link: RobotLink) -> None:
+        self._logger = node.get_logger()
         self._picker = picker
         self._eyes = eyes
         self._link = link
@@ -110,6 +111,8 @@ class PickActions:
         self._feedback = feedback
         try:
             code, text = self._outcome(work)
+            if code is not None and code is not PickError.CANCELED:
+                self._logger.error(f"the goal ended with {code.value}: {text}")
             if code in (PickError.ROBOT_LOST, PickError.GRIPPER_LOST):
                 self._link.report_lost(text)
         finally:
