@@ -48,13 +48,13 @@ class AssociationPolicy:
     Args:
         features: gives the features (N, D) of a frame's N grasps.
         guarded: let the tracker hold the answer against the motion so far.
+        name: of the policy in reports.
     """
 
-    name = "association"
-
-    def __init__(self, features: GraspFeatures, guarded: bool = True) -> None:
+    def __init__(self, features: GraspFeatures, guarded: bool = True, name: str = "association") -> None:
         self._features = features
         self.guarded = guarded
+        self.name = name
 
     def describe(self, frame: TrackingFrame) -> Float64Array:
         """See CorrespondencePolicy; rows have unit length.
