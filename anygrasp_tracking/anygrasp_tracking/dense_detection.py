@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A detector set to find grasps densely enough that one of the last frame is found again (paper, III)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig
+from anygrasp_perception.post_processing import PostProcessingConfig
+
+__all__ = ["DENSE_POST_PROCESSING", "TRACKED_GRASPS", "dense_detector"]
+
+TRACKED_GRASPS = 400  # max_grasps of a request
+# Suppression as for picking would leave one grasp within 3 cm, in each frame another one: a target would
+# jump. Only peaks of the same seed that hardly differ are dropped.
+DENSE_POST_PROCESSING = PostProcessingConfig(top_n=1000, nms_translation_m=0.002)
+
+
+def dense_detector(
+    weights: Path | str | None = None, device: str = "cpu", threads: int = 1
+) -> NetworkDetector:
+    """The network as tracking needs it; `weights` of the geometry network, the shipped ones when None.
+
+    Raises WeightsError, DetectorError.
+    """
+    config = NetworkDetectorConfig(device=device, threads=threads, post_processing=DENSE_POST_PROCESSING)
+    return NetworkDetector(config, weights)
