@@ -4,8 +4,8 @@
     python benchmarks/bench_tracking.py --out docs/results/tracking.md
 
 Makes the films when they are not there, shows them to the detector once and keeps what it saw (in --data),
-then follows every object of every film with each policy, from the same grasps. `--recording DIR` follows the best
-grasp through a recorded sequence as well, NAME_color.png, NAME_depth_mm.png, NAME_intrinsics.json in order.
+then follows every object of every film with each policy, from the same grasps. `--recording DIR` follows the
+best grasp through a recorded sequence as well: NAME_color.png, NAME_depth_mm.png, NAME_intrinsics.json.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def rows(group: str, runs: dict[str, list[FollowedRun]], films: set[str]) -> lis
         f = TrackingFigures.of(run for run in each if run.film in films)
         lines.append(
             f"| {group} | {name} | {f.runs} | {f.frames} | {100 * f.kept:.1f} % | "
-            f"{100 * f.on_object:.1f} % | {f.switches_per_min:.2f} | {f.jitter_mm:.1f} | {f.jitter_deg:.1f} | {100 * f.lost:.1f} % |"
+            f"{100 * f.on_object:.1f} % | {f.switches_per_min:.2f} | {f.jitter_mm:.1f} | "
+            f"{f.jitter_deg:.1f} | {100 * f.lost:.1f} % |"
         )
     return lines
 
@@ -236,22 +237,23 @@ Nothing is known about its truth: how far the tracked grasp moves from frame to 
     return f"""# Tracking
 
 Grasps followed through {len(info)} simulated films that no training has seen ({fish} of fish,
-{len(info) - fish} of rigid objects of the novel families; {FILMS.frames} frames at {FILMS.rate_hz:g} a second,
-sensor model {FILMS.sensor}, in some the camera moves too). Each object that is seen is followed on its own, from
-the best grasp within 4 cm of its origin, by the same detections whatever the policy.
+{len(info) - fish} of rigid objects of the novel families; {FILMS.frames} frames at {FILMS.rate_hz:g} Hz,
+sensor model {FILMS.sensor}, in some the camera moves too). Each object that is seen is followed on its own,
+from the best grasp within 4 cm of its origin, by the same detections whatever the policy.
 
 {met}
 
 {table}
 
 - kept: frames in which the tracked grasp is still the selected one in the object's frame: Eq. 5 of the paper
-  within 0.1, with w_max 0.1 m and gamma 0.1 (10 mm without rotation). A target that is given up is not selected
-  again.
+  within 0.1, with w_max 0.1 m and gamma 0.1 (10 mm without rotation). A target that is given up is not
+  selected again.
 - on the object: frames in which it is anywhere on the right object. Frames with less than 400 pixels of it do
   not count.
-- jitter: median step over the object from frame to frame. Time lost: share of the frames without a tracked grasp.
-- best possible: takes the detected grasp nearest to the selected one, by the true poses. What it does not keep,
-  the detector did not find.
+- jitter: median step over the object from frame to frame. Time lost: share of the frames in which nothing is
+  tracked.
+- best possible: takes the detected grasp nearest to the selected one, by the true poses. What it does not
+  keep, the detector did not find.
 - appearance: hand-made features (position, closing direction, colour, width), no learning.
 
 ## Cost
