@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from anygrasp_perception.arrays import Float32Array, Float64Array
+from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.cylinder import group_cylinders
@@ -101,12 +101,15 @@ def cylinder_colors(
     `grasps` and `cloud` in the camera frame. The same cloud gives the same points.
     """
     count = len(grasps)
-    if count == 0 or cloud is None or cloud.colors is None or len(cloud) == 0:
-        return np.full((count, config.color_points, 3), _GREY, dtype=np.float32)
+    grey = np.full((count, config.color_points, 3), _GREY, dtype=np.float32)
+    if count == 0 or cloud is None or cloud.colors is None:
+        return grey
     centers = grasps.translations
     reach = float(np.hypot(config.color_radius_m, max(-config.color_min_m, config.color_max_m)))
     near = _in_box(cloud.points, centers.min(axis=0) - reach, centers.max(axis=0) + reach)
     near = near[:: max(1, -(-len(near) // config.color_pool))]
+    if len(near) == 0:
+        return grey
     pool = np.random.default_rng(0).permutation(len(near)) + count
     # The first rows are the grasp centres; a cylinder without a point repeats its own.
     points = np.concatenate([centers.astype(np.float32), cloud.points[near]])
@@ -126,8 +129,8 @@ def cylinder_colors(
     return np.asarray(colors[rows.numpy()])
 
 
-def _in_box(points: Float32Array, lower: Float64Array, upper: Float64Array) -> np.ndarray:
-    x, y, z = points.T
+def _in_box(points: Float32Array, lower: Float64Array, upper: Float64Array) -> IntpArray:
+    x, y, z = points.T  # axis by axis is several times as fast
     inside = (
         (x > lower[0]) & (x < upper[0]) & (y > lower[1]) & (y < upper[1]) & (z > lower[2]) & (z < upper[2])
     )
