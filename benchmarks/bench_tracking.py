@@ -80,6 +80,9 @@ class Timed:
     def correspond(self, remembered, described):
         return self.policy.correspond(remembered, described)
 
+    def remember(self, remembered, found):
+        return self.policy.remember(remembered, found)
+
 
 def run_all(scenes: list[SeenScene], policies: dict[str, Timed]) -> dict[str, list[FollowedRun]]:
     """All targets of all films with each policy, and what is possible at best."""
