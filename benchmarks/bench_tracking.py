@@ -28,7 +28,7 @@ from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.network_detector import shipped_weights
 from anygrasp_perception.nms import symmetric_rotation_angle
 from anygrasp_tracking.correspondence import CorrespondencePolicy
-from anygrasp_tracking.dense_detection import TRACKED_GRASPS, dense_detector
+from anygrasp_tracking.dense_detection import DENSE_TRACKING, TRACKED_GRASPS, dense_detector
 from anygrasp_tracking.policies import make_policy
 from anygrasp_tracking.selection import Best
 from anygrasp_tracking.target import TrackState
@@ -129,7 +129,7 @@ def cost_ms(scenes: list[SeenScene], policy: CorrespondencePolicy) -> tuple[floa
     """Median and 95th percentile of CPU milliseconds a frame, from detection to tracked grasp."""
     spent = []
     for scene in scenes[:6]:
-        tracker = GraspTracker(policy)
+        tracker = GraspTracker(policy, DENSE_TRACKING)
         for index, seen in enumerate(scene.frames):
             frame = seen.tracking_frame()
             begin_s = time.process_time()
@@ -145,7 +145,7 @@ def follow_recording(folder: Path, geometry: Path, policy: CorrespondencePolicy,
     stems = [str(path).removesuffix("_color.png") for path in sorted(folder.glob("*_color.png"))]
     if len(stems) < 2:
         raise SystemExit(f"{folder} holds {len(stems)} NAME_color.png; a recording takes 2 or more")
-    tracker, detector = GraspTracker(policy), dense_detector(geometry)
+    tracker, detector = GraspTracker(policy, DENSE_TRACKING), dense_detector(geometry)
     before, shifts, turns, unseen, losses = None, [], [], 0, 0
     for index, stem in enumerate(stems):
         cloud = load_rgbd(f"{stem}_color.png", f"{stem}_depth_mm.png", f"{stem}_intrinsics.json").cloud()

@@ -39,7 +39,7 @@ class TrackerConfig:
     min_correspondence: float = 0.3  # below it a target is not seen
     # Taken off the correspondence for a distance (Eq. 5) of 1 from where the motion leads, 0.1 m, when grasps
     # are compared; not by policies that know nothing of motion.
-    motion_weight: float = 0.5
+    motion_weight: float = 0.0
     max_occluded_s: float = 1.0  # lost when not seen for longer
     apart_m: float = 0.06  # targets chosen together are at least so far from each other
     workspace_min: tuple[float, float, float] | None = None  # a target that leaves this box is lost

@@ -158,7 +158,7 @@ def almost_alike(similarity):
 
 def test_guard_keeps_the_target_when_a_jump_is_only_a_little_better():
     seen = [[0.10, 0, 0], [0.10, 0.05, 0]]
-    follower, target = follow_then(AssociationPolicy(almost_alike(0.95)), seen, [0, 1], motion_weight=0.0)
+    follower, target = follow_then(AssociationPolicy(almost_alike(0.95)), seen, [0, 1])
     np.testing.assert_allclose(target.grasp.translations[0], seen[0])
     assert follower.counts["guarded"] == 1
     _, unguarded = follow_then(AssociationPolicy(almost_alike(0.95), guarded=False), seen, [0, 1])

@@ -13,6 +13,7 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.nms import symmetric_rotation_angle
 from anygrasp_perception.se3 import inverse
 from anygrasp_tracking.correspondence import CorrespondencePolicy
+from anygrasp_tracking.dense_detection import DENSE_TRACKING
 from anygrasp_tracking.target import TrackedGrasp, TrackState
 from anygrasp_tracking.tracker import GraspTracker, TrackerConfig
 from anygrasp_tracking.tracking_frame import TrackingFrame
@@ -32,7 +33,7 @@ class TrackingProtocol:
     near_origin_m: float = 0.04  # targets are so near to their object's origin: a fish bends elsewhere
     min_pixels: int = 400  # of an object in a frame that counts: of less nothing can be found
     same: AssociationConfig = field(default_factory=AssociationConfig)
-    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    tracker: TrackerConfig = field(default_factory=lambda: DENSE_TRACKING)
 
     def __post_init__(self) -> None:
         if not self.near_origin_m > 0 or self.min_pixels < 1:
