@@ -13,6 +13,7 @@ from anygrasp_tracking.tracker import TrackerConfig
 __all__ = ["DENSE_POST_PROCESSING", "DENSE_TRACKING", "TRACKED_GRASPS", "dense_detector"]
 
 TRACKED_GRASPS = 400  # max_grasps of a request
+_MIN_SCORE = 0.02
 # Suppression as for picking would leave one grasp within 3 cm, in each frame another one: a target would
 # jump. Only peaks of the same seed that hardly differ are dropped.
 DENSE_POST_PROCESSING = PostProcessingConfig(top_n=1000, nms_translation_m=0.002)
@@ -28,5 +29,12 @@ def dense_detector(
 
     Raises WeightsError, DetectorError.
     """
-    config = NetworkDetectorConfig(device=device, threads=threads, post_processing=DENSE_POST_PROCESSING)
+    config = NetworkDetectorConfig(
+        min_score=_MIN_SCORE,
+        # A random search about the best would give each frame other grasps.
+        refinement=None,
+        device=device,
+        threads=threads,
+        post_processing=DENSE_POST_PROCESSING,
+    )
     return NetworkDetector(config, weights)
