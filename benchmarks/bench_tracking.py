@@ -17,7 +17,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -59,40 +58,17 @@ HEADER = (
 )
 
 
-@dataclass(eq=False)
-class Timed:
-    """A policy, and the CPU time it takes to describe frames."""
-
-    policy: CorrespondencePolicy
-    name: str = ""
-    guarded: bool = True
-    seconds: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.name, self.guarded = self.policy.name, self.policy.guarded
-
-    def describe(self, frame):
-        begin_s = time.process_time()
-        described = self.policy.describe(frame)
-        self.seconds.append(time.process_time() - begin_s)
-        return described
-
-    def correspond(self, remembered, described):
-        return self.policy.correspond(remembered, described)
-
-    def remember(self, remembered, found):
-        return self.policy.remember(remembered, found)
-
-
-def run_all(scenes: list[SeenScene], policies: dict[str, Timed]) -> dict[str, list[FollowedRun]]:
+def run_all(
+    scenes: list[SeenScene], policies: dict[str, CorrespondencePolicy]
+) -> dict[str, list[FollowedRun]]:
     """All targets of all films with each policy, and what is possible at best."""
     protocol = TrackingProtocol()
     runs: dict[str, list[FollowedRun]] = {name: [] for name in (*policies, BOUND)}
     for scene in scenes:
-        for target in choose_targets(scene.frames[0], protocol):
-            for name, policy in policies.items():
-                runs[name].append(follow(scene, target, policy, protocol))
-            runs[BOUND].append(best_possible(scene, target, protocol))
+        targets = choose_targets(scene.frames[0], protocol)
+        for name, policy in policies.items():
+            runs[name] += follow(scene, targets, policy, protocol)
+        runs[BOUND] += [best_possible(scene, target, protocol) for target in targets]
     return runs
 
 
@@ -181,12 +157,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the page here")
     options = parser.parse_args()
     policies = {
-        name: Timed(make_policy(name, options.association if name == "association" else None))
-        for name in POLICIES
+        name: make_policy(name, options.association if name == "association" else None) for name in POLICIES
     }
     workers = Workers(options.jobs)
     generate_sequences(options.data / "held_out", options.films, FILMS, workers)
-    seeing = SeeingConfig(max_frames=10**6, frames_per_film=FILMS.frames, drop_probability=0.0)
+    seeing = SeeingConfig(
+        max_frames=options.films * FILMS.frames, frames_per_film=FILMS.frames, drop_probability=0.0
+    )
     scenes = see_dataset(options.data / "held_out", options.geometry, options.data / "seen", seeing, workers)[
         : options.films
     ]

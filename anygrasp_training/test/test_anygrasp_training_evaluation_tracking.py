@@ -61,7 +61,7 @@ def perfect(frame):
 
 
 def test_a_perfect_policy_keeps_its_target():
-    run = follow(passing(), 0, AssociationPolicy(perfect), PROTOCOL)
+    (run,) = follow(passing(), [0], AssociationPolicy(perfect), PROTOCOL)
     figures = TrackingFigures.of([run])
     assert (figures.runs, figures.frames) == (1, 8)
     assert (figures.kept, figures.on_object, figures.lost, figures.switches_per_min) == (1.0, 1.0, 0.0, 0.0)
@@ -70,7 +70,7 @@ def test_a_perfect_policy_keeps_its_target():
 
 
 def test_nearest_slides_over_the_object_and_comes_to_be_on_the_other():
-    run = follow(passing(), 0, NearestPolicy(), PROTOCOL)
+    (run,) = follow(passing(), [0], NearestPolicy(), PROTOCOL)
     figures = TrackingFigures.of([run])
     assert figures.kept < 0.5
     assert figures.on_object < 1.0
@@ -80,7 +80,7 @@ def test_nearest_slides_over_the_object_and_comes_to_be_on_the_other():
 def test_a_step_over_the_object_is_no_longer_the_same_grasp():
     scene = passing()
     other = AssociationPolicy(lambda frame: np.roll(perfect(frame), int(frame.time_s / STEP_S) % 2, axis=0))
-    run = follow(scene, 0, other, PROTOCOL)
+    (run,) = follow(scene, [0], other, PROTOCOL)
     assert not run.kept[0]
     assert run.on_object[0] == 0
     np.testing.assert_allclose(run.step_m[0], 0.025)
@@ -93,7 +93,7 @@ def test_what_the_detector_does_not_find_nobody_keeps():
     bound = best_possible(scene, 0, PROTOCOL)
     np.testing.assert_array_equal(bound.kept, [True, True, False, True, True, True, True, True])
     policy = AssociationPolicy(perfect)
-    figures = TrackingFigures.of([follow(scene, 0, policy, PROTOCOL)])
+    figures = TrackingFigures.of(follow(scene, [0], policy, PROTOCOL))
     assert figures.kept == pytest.approx(7 / 8)
     assert figures.lost == pytest.approx(1 / 8)
 
@@ -101,7 +101,7 @@ def test_what_the_detector_does_not_find_nobody_keeps():
 def test_frames_in_which_the_object_is_hardly_seen_do_not_count():
     frames = list(passing().frames)
     frames[2] = seen(2, frames[2].T_camera_objects[:, :3, 3], pixels=(10, 900))
-    run = follow(SeenScene("films/0002", tuple(frames)), 0, AssociationPolicy(perfect), PROTOCOL)
+    (run,) = follow(SeenScene("films/0002", tuple(frames)), [0], AssociationPolicy(perfect), PROTOCOL)
     assert len(run.kept) == 7
 
 

@@ -106,9 +106,16 @@ def choose_targets(first: SeenFrame, protocol: TrackingProtocol) -> list[int]:
 
 
 def follow(
+    scene: SeenScene, targets: Iterable[int], policy: CorrespondencePolicy, protocol: TrackingProtocol
+) -> list[FollowedRun]:
+    """Follow grasps of the film's first frame to its end, each on its own; what is lost stays lost."""
+    once = _DescribedOnce(policy)
+    return [_follow_one(scene, target, once, protocol) for target in targets]
+
+
+def _follow_one(
     scene: SeenScene, target: int, policy: CorrespondencePolicy, protocol: TrackingProtocol
 ) -> FollowedRun:
-    """Follow grasp `target` of the film's first frame to its end; once lost it stays lost."""
     tracker = GraspTracker(policy, protocol.tracker)
     tracker.update(scene.frames[0].tracking_frame())
     tracker.select(_Row(target))
@@ -132,6 +139,25 @@ def best_possible(scene: SeenScene, target: int, protocol: TrackingProtocol) -> 
         return TrackedGrasp(1, TrackState.TRACKED, grasp, 1.0)
 
     return _judge(scene, target, track, protocol)
+
+
+class _DescribedOnce:
+    """A policy that describes each frame of one film once, however many targets it follows there."""
+
+    def __init__(self, policy: CorrespondencePolicy) -> None:
+        self._policy, self._described = policy, dict[float, Float64Array]()
+        self.name, self.guarded = policy.name, policy.guarded
+
+    def describe(self, frame: TrackingFrame) -> Float64Array:
+        if frame.time_s not in self._described:
+            self._described[frame.time_s] = self._policy.describe(frame)
+        return self._described[frame.time_s]
+
+    def correspond(self, remembered: Float64Array, described: Float64Array) -> Float64Array:
+        return self._policy.correspond(remembered, described)
+
+    def remember(self, remembered: Float64Array, found: Float64Array) -> Float64Array:
+        return self._policy.remember(remembered, found)
 
 
 @dataclass(frozen=True)
