@@ -91,8 +91,8 @@ def verdict(runs: dict[str, list[FollowedRun]], films: set[str]) -> str:
         name: TrackingFigures.of(run for run in runs[name] if run.film in films).kept
         for name in ("nearest", "association")
     }
-    ratio = kept["association"] / kept["nearest"]
-    losses = (1 - kept["association"]) / (1 - kept["nearest"])
+    ratio = kept["association"] / max(kept["nearest"], 1e-9)
+    losses = (1 - kept["association"]) / max(1 - kept["nearest"], 1e-9)
     met = ratio >= 1.3 or losses <= 0.5
     return (
         f"With two or more like objects `association` keeps the target in **{ratio:.2f} x** as many frames "
