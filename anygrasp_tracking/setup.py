@@ -7,7 +7,7 @@ setup(
     description="Grasp correspondence over time and motion prediction",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
-    package_data={"anygrasp_tracking": ["py.typed"]},
+    package_data={"anygrasp_tracking": ["py.typed", "weights/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/anygrasp_tracking"]),
         ("share/anygrasp_tracking", ["package.xml"]),

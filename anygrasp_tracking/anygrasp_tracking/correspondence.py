@@ -15,7 +15,9 @@ from anygrasp_perception.grasp import LABEL_MAX_WIDTH_M
 from anygrasp_perception.nms import symmetric_rotation_angle
 from anygrasp_tracking.tracking_frame import TrackingFrame
 
-__all__ = ["AssociationPolicy", "CorrespondencePolicy", "GraspFeatures", "NearestPolicy"]
+ROTATION_WEIGHT = 0.1  # gamma of Eq. 5
+
+__all__ = ["ROTATION_WEIGHT", "AssociationPolicy", "CorrespondencePolicy", "GraspFeatures", "NearestPolicy"]
 
 GraspFeatures = Callable[[TrackingFrame], NDArray[Any]]  # one row (D,) for each grasp of the frame
 
@@ -41,6 +43,10 @@ class CorrespondencePolicy(Protocol):
         """Correspondence (N,) in [-1, 1], higher is better, of a remembered grasp (D,) with others (N, D)."""
         ...
 
+    def remember(self, remembered: Float64Array, found: Float64Array) -> Float64Array:
+        """What is remembered (D,) of a grasp once it was found again under another description (D,)."""
+        ...
+
 
 class AssociationPolicy:
     """Cosine between the features of a network or of any other function (paper IV-B.2).
@@ -48,13 +54,25 @@ class AssociationPolicy:
     Args:
         features: gives the features (N, D) of a frame's N grasps.
         guarded: let the tracker hold the answer against the motion so far.
+        name: of the policy in reports.
+        memory: share of the older features that is kept when a grasp is found again, in [0, 1). The paper
+            keeps none; with some, one poor match does not become what is looked for.
     """
 
-    name = "association"
-
-    def __init__(self, features: GraspFeatures, guarded: bool = True) -> None:
+    def __init__(
+        self,
+        features: GraspFeatures,
+        guarded: bool = True,
+        name: str = "association",
+        memory: float = 0.0,
+    ) -> None:
+        """Raises ValueError on a memory out of range."""
+        if not 0 <= memory < 1:
+            raise ValueError(f"memory is {memory}; use 0 up to below 1")
         self._features = features
         self.guarded = guarded
+        self.name = name
+        self.memory = memory
 
     def describe(self, frame: TrackingFrame) -> Float64Array:
         """See CorrespondencePolicy; rows have unit length.
@@ -75,6 +93,11 @@ class AssociationPolicy:
         """See CorrespondencePolicy."""
         return np.asarray(np.clip(described @ remembered, -1.0, 1.0))
 
+    def remember(self, remembered: Float64Array, found: Float64Array) -> Float64Array:
+        """See CorrespondencePolicy; of unit length."""
+        mixed = self.memory * remembered + (1 - self.memory) * found
+        return np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-12))
+
 
 @dataclass(frozen=True)
 class NearestPolicy:
@@ -84,7 +107,7 @@ class NearestPolicy:
     """
 
     max_width_m: float = LABEL_MAX_WIDTH_M  # w_max of Eq. 5
-    rotation_weight: float = 0.1  # gamma of Eq. 5
+    rotation_weight: float = ROTATION_WEIGHT
     name: str = "nearest"
     guarded: bool = False
 
@@ -106,3 +129,7 @@ class NearestPolicy:
         turn = symmetric_rotation_angle(old[None, :, :3], new[:, :, :3])
         distance = shift / self.max_width_m + self.rotation_weight * turn / np.pi
         return np.asarray(np.maximum(1.0 - distance, -1.0))
+
+    def remember(self, remembered: Float64Array, found: Float64Array) -> Float64Array:
+        """See CorrespondencePolicy; the newest pose."""
+        return found

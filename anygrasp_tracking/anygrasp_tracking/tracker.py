@@ -11,7 +11,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from anygrasp_perception.arrays import BoolArray, Float64Array
-from anygrasp_tracking.correspondence import CorrespondencePolicy
+from anygrasp_perception.grasp import LABEL_MAX_WIDTH_M
+from anygrasp_tracking.correspondence import ROTATION_WEIGHT, CorrespondencePolicy
 from anygrasp_tracking.motion_prediction import MotionConfig
 from anygrasp_tracking.pose_smoothing import SmoothingConfig
 from anygrasp_tracking.selection import NoGrasps, Selection, spread_out
@@ -36,6 +37,9 @@ class TrackerConfig:
     reach_speed_m_s: float = 0.15  # ... and so much further for each second that it was not seen
     reach_rad: float = 0.9  # it may have turned so far from what is expected
     min_correspondence: float = 0.3  # below it a target is not seen
+    # Taken off the correspondence for a distance (Eq. 5) of 1 from where the motion leads, 0.1 m, when grasps
+    # are compared; not by policies that know nothing of motion.
+    motion_weight: float = 0.0
     max_occluded_s: float = 1.0  # lost when not seen for longer
     apart_m: float = 0.06  # targets chosen together are at least so far from each other
     workspace_min: tuple[float, float, float] | None = None  # a target that leaves this box is lost
@@ -48,6 +52,8 @@ class TrackerConfig:
         for name in ("reach_m", "reach_speed_m_s", "reach_rad", "max_occluded_s", "apart_m"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"TrackerConfig.{name} is {getattr(self, name)}; it must be positive")
+        if not self.motion_weight >= 0:
+            raise ValueError(f"TrackerConfig.motion_weight is {self.motion_weight}; use 0 or more")
         if not -1 <= self.min_correspondence < 1:
             raise ValueError(
                 f"TrackerConfig.min_correspondence is {self.min_correspondence}; use -1 up to below 1"
@@ -178,10 +184,11 @@ class GraspTracker:
         """Give each target a grasp of its own, best correspondence in all."""
         targets = [target for target in self._targets.values() if target.state is not TrackState.LOST]
         scores = np.full((len(targets), len(frame.grasps)), _NEVER)
+        correspondences = np.zeros_like(scores)
         for row, target in enumerate(targets):
-            correspondence = self.policy.correspond(target.description, described)
-            allowed = self._allowed(target, frame, correspondence)
-            scores[row, allowed] = correspondence[allowed]
+            correspondences[row] = self.policy.correspond(target.description, described)
+            preference, allowed = self._weigh(target, frame, correspondences[row])
+            scores[row, allowed] = preference[allowed]
         rows, columns = linear_sum_assignment(scores, maximize=True)
         matches = dict(zip(rows.tolist(), columns.tolist(), strict=True))
         for row, target in enumerate(targets):
@@ -191,10 +198,18 @@ class GraspTracker:
                 continue
             if target.state is TrackState.OCCLUDED:
                 self.counts["reacquired"] += 1
-            target.found(frame.time_s, frame.grasps[column], described[column], float(scores[row, column]))
+            target.found(
+                frame.time_s,
+                frame.grasps[column],
+                self.policy.remember(target.description, described[column]),
+                float(correspondences[row, column]),
+            )
 
-    def _allowed(self, target: Target, frame: TrackingFrame, correspondence: Float64Array) -> BoolArray:
-        """Which grasps (N,) may be the target: near enough, alike enough, and past the guard."""
+    def _weigh(
+        self, target: Target, frame: TrackingFrame, correspondence: Float64Array
+    ) -> tuple[Float64Array, BoolArray]:
+        """How much each grasp (N,) is preferred, and which may be the target: near enough, alike enough, and
+        past the guard."""
         config = self.config
         unseen_s = frame.time_s - target.seen_s
         # The heuristic without a guard knows nothing of motion: it looks about where the target was.
@@ -203,14 +218,16 @@ class GraspTracker:
         feasible = (shift <= config.reach_m + config.reach_speed_m_s * unseen_s) & (turn <= config.reach_rad)
         feasible &= correspondence >= config.min_correspondence
         if not self.policy.guarded:
-            return np.asarray(feasible)
+            return correspondence, np.asarray(feasible)
+        off = shift / LABEL_MAX_WIDTH_M + ROTATION_WEIGHT * turn / np.pi
+        preference = correspondence - config.motion_weight * off
         guarded = guard_switch(
-            feasible, correspondence, shift, frame.grasps.translations, len(target.motion), config.guard
+            feasible, preference, shift, frame.grasps.translations, len(target.motion), config.guard
         )
-        best = np.argmax(np.where(feasible, correspondence, _NEVER)) if feasible.any() else None
+        best = np.argmax(np.where(feasible, preference, _NEVER)) if feasible.any() else None
         if best is not None and not guarded[best]:
             self.counts["guarded"] += 1
-        return guarded
+        return preference, guarded
 
     def _give_up(self, time_s: float) -> None:
         config = self.config

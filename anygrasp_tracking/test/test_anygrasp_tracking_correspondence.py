@@ -37,6 +37,15 @@ def test_bad_features_are_refused(features, message):
         policy.describe(TrackingFrame(0.0, grasps(np.zeros((2, 3)))))
 
 
+def test_memory_keeps_a_share_of_what_was_looked_for():
+    old, new = np.array([1.0, 0]), np.array([0.0, 1])
+    forgetful, lasting = (AssociationPolicy(AppearanceFeatures(), memory=share) for share in (0.0, 0.6))
+    np.testing.assert_allclose(forgetful.remember(old, new), new)
+    kept = lasting.remember(old, new)
+    np.testing.assert_allclose(kept, np.array([0.6, 0.4]) / np.hypot(0.6, 0.4))
+    np.testing.assert_allclose(NearestPolicy().remember(old, new), new)
+
+
 def test_nearest_falls_with_equation_5():
     turn = Rotation.from_euler("x", 90, degrees=True).as_matrix()
     group = grasps(
@@ -101,6 +110,7 @@ def test_kalman_follows_constant_speed_without_lag():
         lambda: SwitchGuardConfig(min_poses=0),
         lambda: AppearanceFeaturesConfig(color=0.0),
         lambda: NearestPolicy(max_width_m=0.0),
+        lambda: AssociationPolicy(AppearanceFeatures(), memory=1.0),
         lambda: TrackingFrame(float("inf"), grasps(np.zeros((1, 3)))),
     ],
 )

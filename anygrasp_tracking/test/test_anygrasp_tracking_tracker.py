@@ -134,9 +134,9 @@ def test_occluded_is_carried_forward_then_found_again_then_lost():
     assert new.track_id == 2  # ids are never used again
 
 
-def follow_then(policy, positions, ids):
+def follow_then(policy, positions, ids, **config):
     """A target at 0.1 m/s along x, then a frame with these grasps."""
-    follower = tracker(policy)
+    follower = tracker(policy, **config)
     for step in range(5):
         follower.update(frame(STEP_S * step, [[0.02 * step, 0, 0]], ids=[0]))
         if step == 0:
@@ -163,6 +163,15 @@ def test_guard_keeps_the_target_when_a_jump_is_only_a_little_better():
     assert follower.counts["guarded"] == 1
     _, unguarded = follow_then(AssociationPolicy(almost_alike(0.95), guarded=False), seen, [0, 1])
     np.testing.assert_allclose(unguarded.grasp.translations[0], seen[1])
+
+
+def test_of_like_grasps_that_are_no_jump_the_one_where_the_motion_leads_is_taken():
+    seen = [[0.095, 0, 0], [0.10, 0.02, 0]]
+    policy = AssociationPolicy(almost_alike(0.95))
+    for weight, taken in ((0.5, seen[0]), (0.0, seen[1])):
+        _, target = follow_then(policy, seen, [0, 1], motion_weight=weight)
+        np.testing.assert_allclose(target.grasp.translations[0], taken)
+        assert target.correspondence == pytest.approx(0.95 if taken is seen[0] else 1.0)
 
 
 def test_guard_yields_to_a_jump_that_is_clearly_better():

@@ -33,7 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             count = write_contact_sheet(options.preview, options.seed, options.instances)
             print(f"{count} objects in {options.preview}")
         elif options.command == "sequences":
-            config = SequenceConfig(seed=options.seed, frames=options.frames, sensor=options.sensor)
+            config = SequenceConfig(
+                seed=options.seed,
+                split=options.split,
+                frames=options.frames,
+                rate_hz=options.rate,
+                sensor=options.sensor,
+                alike_share=options.alike_share,
+            )
             layout = generate_sequences(options.out, options.count, config, _workers(options))
             print(f"{layout.root}: {len(layout.scene_ids())} sequences")
         else:
@@ -93,7 +100,16 @@ def _parser() -> argparse.ArgumentParser:
     films.add_argument("--out", type=Path, required=True, metavar="DIR")
     films.add_argument("--count", type=int, required=True, help="of sequences in the folder at the end")
     films.add_argument("--frames", type=int, default=SequenceConfig().frames)
+    films.add_argument("--rate", type=float, default=SequenceConfig().rate_hz, help="frames a second")
     films.add_argument("--seed", type=int, default=0)
+    films.add_argument("--split", choices=[split.value for split in Split], default=SequenceConfig().split)
+    films.add_argument(
+        "--alike-share",
+        type=float,
+        default=SequenceConfig().alike_share,
+        metavar="0..1",
+        help="of sequences with two or more bodies, all of one kind",
+    )
 
     for command in (scenes, films):
         command.add_argument("--sensor", choices=SENSORS, default=defaults.sensor)

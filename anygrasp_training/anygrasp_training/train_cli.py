@@ -14,7 +14,11 @@ from pathlib import Path
 import torch
 
 from anygrasp_perception.network.weights import WeightsError
+from anygrasp_training.association.pairs import PairConfig
+from anygrasp_training.association.seen_dataset import SeeingConfig
+from anygrasp_training.association.trainer import AssociationTrainer, AssociationTrainingConfig
 from anygrasp_training.dataset import DatasetError
+from anygrasp_training.generation import Workers
 from anygrasp_training.training import GEOMETRY_CONFIGS, GeometryTrainer, GeometryTrainingConfig
 from anygrasp_training.training.checkpoint import CheckpointError
 from anygrasp_training.training.geometry_config import DEPTHS, DataShare
@@ -35,6 +39,10 @@ examples:
     anygrasp-train verifier --geometry runs/slim/geometry.safetensors --dataset data/train --out runs/one
     anygrasp-train verifier --geometry runs/slim/geometry.safetensors --dataset data/train --out runs/two \\
         --verifier runs/one/verifier.safetensors --samples runs/one/samples
+  then the network that follows grasps, on what these weights see
+    anygrasp-data sequences --out data/films --count 30 --frames 12 --rate 5 --alike-share 0.5 --sensor mixed
+    anygrasp-train association --geometry runs/slim/geometry.safetensors \\
+        --dataset data/films data/train --out runs/association --jobs 2
   what it learns, live
     tensorboard --logdir runs"""
 
@@ -72,6 +80,24 @@ def _train_geometry(options: argparse.Namespace) -> None:
         trainer.train()
         if group.leads:
             print(f"{options.out / 'geometry.safetensors'}: {trainer.progress.step} steps")
+
+
+def _train_association(options: argparse.Namespace) -> None:
+    torch.set_num_threads(options.threads)
+    defaults = AssociationTrainingConfig()
+    config = dataclasses.replace(
+        defaults,
+        seeing=SeeingConfig(max_frames=options.frames, seed=options.seed),
+        pairs=PairConfig(max_grasps=options.grasps),
+        seed=options.seed,
+        total_steps=options.steps,
+        epoch_steps=min(defaults.epoch_steps, options.steps),
+    )
+    trainer = AssociationTrainer(
+        config, options.geometry, options.dataset, options.out, options.resume, Workers(options.jobs)
+    )
+    trainer.train()
+    print(f"{options.out / 'association.safetensors'}: {trainer.progress.step} steps")
 
 
 def _config(options: argparse.Namespace) -> GeometryTrainingConfig:
@@ -131,7 +157,40 @@ def _parser() -> argparse.ArgumentParser:
     verifier = commands.add_parser("verifier", help="train the network that judges single grasps")
     add_verifier_options(verifier)
     verifier.set_defaults(run=train_verifier)
+    association = commands.add_parser("association", help="train the network that follows grasps")
+    _add_association(association)
+    association.set_defaults(run=_train_association)
     return parser
+
+
+def _add_association(association: argparse.ArgumentParser) -> None:
+    defaults = AssociationTrainingConfig()
+    association.add_argument(
+        "--geometry", type=Path, required=True, metavar="WEIGHTS", help="of the geometry network, frozen"
+    )
+    association.add_argument(
+        "--dataset", type=Path, nargs="+", required=True, metavar="DIR", help="scenes, films, or both"
+    )
+    association.add_argument("--out", type=Path, required=True, metavar="DIR")
+    association.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out, if there is one"
+    )
+    association.add_argument("--steps", type=int, default=defaults.total_steps, help="(default: %(default)s)")
+    association.add_argument(
+        "--frames",
+        type=int,
+        default=defaults.seeing.max_frames,
+        help="seen of each dataset at most; seeing takes most of the time (default: %(default)s)",
+    )
+    association.add_argument(
+        "--grasps",
+        type=int,
+        default=defaults.pairs.max_grasps,
+        help="of a frame a step (default: %(default)s)",
+    )
+    association.add_argument("--seed", type=int, default=defaults.seed)
+    association.add_argument("--jobs", type=int, default=1, help="processes that see (default: %(default)s)")
+    association.add_argument("--threads", type=int, default=1, help="of the training (default: %(default)s)")
 
 
 if __name__ == "__main__":

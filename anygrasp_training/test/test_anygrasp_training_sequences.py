@@ -72,6 +72,20 @@ def test_bodies_in_lanes_never_come_closer_than_they_are_wide(follows_path):
                 assert np.linalg.norm(places[i] - places[j]) > half_widths[i] + half_widths[j]
 
 
+@pytest.mark.parametrize("fish_share", [0.0, 1.0])
+def test_bodies_alike_are_two_or_more_of_one_shape(tmp_path, fish_share):
+    config = SequenceConfig(
+        seed=2, frames=2, rate_hz=4.0, fish_share=fish_share, alike_share=1.0, sensor="clean", camera=SMALL
+    )
+    generate_sequence(tmp_path, config, 0)
+    films = GraspDataset(tmp_path)
+    ids = films.object_ids(0)
+    assert len(ids) >= 2
+    volumes = [films.mesh(object_id).volume for object_id in ids]
+    # Fish of a kind are at other moments of their beat, which changes their volume a little.
+    np.testing.assert_allclose(volumes, volumes[0], rtol=0.02 if fish_share else 1e-9)
+
+
 def test_paths_are_smooth_and_within_the_speed():
     for path in draw_lane_paths((0.03, 0.03), 5.0, 0.1, np.random.default_rng(1), follows_path=True):
         times = np.linspace(0, 5, 500)
@@ -116,7 +130,12 @@ def test_a_beat_later_the_fish_is_bent_as_before():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"frames": 1}, "frames"), ({"max_bodies": 99}, "max_bodies"), ({"fish_share": 2.0}, "fish_share")],
+    [
+        ({"frames": 1}, "frames"),
+        ({"max_bodies": 99}, "max_bodies"),
+        ({"fish_share": 2.0}, "fish_share"),
+        ({"alike_share": 1.0, "max_bodies": 1}, "max_bodies"),
+    ],
 )
 def test_sequence_configs_that_cannot_work_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):

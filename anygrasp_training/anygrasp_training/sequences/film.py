@@ -45,6 +45,7 @@ class SequenceConfig:
     fish_share: float = 0.5  # of the sequences
     max_speed_m_s: float = 0.12
     moving_camera: float = 0.3  # share of the sequences in which the camera moves too
+    alike_share: float = 0.0  # share of the sequences with two or more bodies, all of one kind
     sensor: str = "d415"
     camera: CameraConfig = field(default_factory=CameraConfig)
 
@@ -58,10 +59,13 @@ class SequenceConfig:
             raise ValueError(
                 f"SequenceConfig.max_bodies must be 1 to {_IDS_PER_SEQUENCE}, got {self.max_bodies}"
             )
-        if not 0 <= self.fish_share <= 1 or not 0 <= self.moving_camera <= 1:
+        for name in ("fish_share", "moving_camera", "alike_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"SequenceConfig.{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.alike_share > 0 and self.max_bodies < 2:
             raise ValueError(
-                "SequenceConfig.fish_share and moving_camera must be in [0, 1], got "
-                f"{self.fish_share} and {self.moving_camera}"
+                f"SequenceConfig.alike_share {self.alike_share} needs max_bodies of 2 or more, "
+                f"got {self.max_bodies}"
             )
 
 
@@ -81,9 +85,10 @@ class _Swimming:
 
     fish: FishBody
     name: str
+    ahead_s: float  # of others of its kind in the beat
 
     def __call__(self, time_s: float) -> ProceduralObject:
-        return self.fish.at(time_s, self.name)
+        return self.fish.at(time_s + self.ahead_s, self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +108,9 @@ def generate_sequence(root: Path, config: SequenceConfig, number: int) -> None:
     layout = DatasetLayout(root)
     rng = np.random.default_rng([config.seed, 4, number])
     swims = bool(rng.random() < config.fish_share)
-    actors = _draw_fish_actors(config, rng) if swims else _draw_rigid_actors(config, rng)
+    # Not drawn where it makes no difference: older films stay what they are.
+    alike = config.alike_share > 0 and bool(rng.random() < config.alike_share)
+    actors = (_draw_fish_actors if swims else _draw_rigid_actors)(config, alike, rng)
     ids = [number * _IDS_PER_SEQUENCE + index for index in range(len(actors))]
     for object_id, actor in zip(ids, actors, strict=True):
         _write_model(layout, object_id, actor.body_at(0.0))
@@ -130,18 +137,30 @@ def generate_sequence(root: Path, config: SequenceConfig, number: int) -> None:
             view = SceneRenderer(scene).render(camera(time_s), intrinsics)
             depth = sensor.measure(view, scene, rng)
             writer.add_view(view, depth, poses, np.zeros((0, 7)), time_s)
-        info = {"kind": "fish" if swims else "rigid", "seed": [config.seed, 4, number], "free_cells": []}
+        info = {
+            "kind": "fish" if swims else "rigid",
+            "alike": alike,
+            "seed": [config.seed, 4, number],
+            "free_cells": [],
+        }
         writer.finish(intrinsics, info)
 
 
-def _draw_rigid_actors(config: SequenceConfig, rng: np.random.Generator) -> list[_Actor]:
+def _draw_count(config: SequenceConfig, alike: bool, rng: np.random.Generator) -> int:
+    return int(rng.integers(2 if alike else 1, config.max_bodies + 1))
+
+
+def _draw_rigid_actors(config: SequenceConfig, alike: bool, rng: np.random.Generator) -> list[_Actor]:
     families, seeds = split_families(config.split), split_seeds(config.split)
+    count = _draw_count(config, alike, rng)
     bodies = [
         make_object(str(rng.choice(families)), seeds[int(rng.integers(len(seeds)))])
-        for _ in range(rng.integers(1, config.max_bodies + 1))
+        for _ in range(1 if alike else count)
     ]
     rise_m = float(rng.choice([0.0, 0.12]))  # on the table, or carried over it
     stances = [_draw_stance(body, rise_m > 0, rng) for body in bodies]
+    if alike:
+        bodies, stances = bodies * count, stances * count
     reach = [
         float(np.linalg.norm(transform_points(stance, body.mesh.vertices)[:, :2], axis=1).max())
         for body, stance in zip(bodies, stances, strict=True)
@@ -162,8 +181,12 @@ def _draw_stance(body: ProceduralObject, carried: bool, rng: np.random.Generator
     return stance
 
 
-def _draw_fish_actors(config: SequenceConfig, rng: np.random.Generator) -> list[_Actor]:
-    fish = [draw_fish(rng) for _ in range(rng.integers(1, config.max_bodies + 1))]
+def _draw_fish_actors(config: SequenceConfig, alike: bool, rng: np.random.Generator) -> list[_Actor]:
+    count = _draw_count(config, alike, rng)
+    fish = [draw_fish(rng) for _ in range(1 if alike else count)]
+    ahead_s = np.zeros(count)
+    if alike:
+        fish, ahead_s = fish * count, rng.uniform(0, 1 / fish[0].beat_hz, size=count)
     paths = draw_lane_paths(
         [body.half_width_m for body in fish],
         _duration_s(config),
@@ -174,7 +197,7 @@ def _draw_fish_actors(config: SequenceConfig, rng: np.random.Generator) -> list[
     in_water = np.eye(4)
     in_water[2, 3] = _WATER_M
     return [
-        _Actor(_Swimming(body, f"fish_{index}"), in_water, path)
+        _Actor(_Swimming(body, f"fish_{index}", float(ahead_s[index])), in_water, path)
         for index, (body, path) in enumerate(zip(fish, paths, strict=True))
     ]
 
