@@ -114,13 +114,19 @@ def _clear(
     request: DetectionRequest,
     config: PostProcessingConfig,
 ) -> GraspGroup:
-    """Those of further grasps that pass as the first did, centred; those off a cone are turned into it."""
+    """Those of further grasps that pass once they are centred; those off a cone are turned into it.
+
+    Centred before the one check of collisions, unlike the first ones: it takes half the time, and a grasp
+    that is off its object by a little is centred out of a collision.
+    """
     if request.approach is not None:
         tried = steer_into_cone(tried, request.approach, request.approach_cone_rad)
     candidates = _Candidates(tried)
     _apply_request(candidates, scene, request, config)
+    wanted = request.gripper.clamp_width(candidates.group.widths)
+    group = candidates.group.replace(widths=wanted)
+    candidates.group = centre_grasps(group, scene, request.gripper, config.centring_margin_m).grasps
     _reject_collisions(candidates, scene, request, config)
-    _centre(candidates, scene, request, config)
     _apply_region(candidates, request)
     rejected.update(candidates.rejected)
     return candidates.group
