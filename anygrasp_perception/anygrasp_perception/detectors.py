@@ -10,7 +10,7 @@ from anygrasp_perception.detector import Detector, DetectorError
 
 __all__ = ["DEFAULT_DETECTOR", "DETECTORS", "create_detector"]
 
-DEFAULT_DETECTOR = "geometric"  # picks more in the cell, until the network has been trained for longer
+DEFAULT_DETECTOR = "network"
 
 
 def create_detector(
