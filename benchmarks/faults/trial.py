@@ -21,6 +21,7 @@ __all__ = ["Verdict", "try_fault"]
 _STAGE_S = 240.0  # wall time to reach a stage, to end a run, to stand still
 _ON_ITS_WAY_M = 0.05
 _TRIES = 3
+_LOG_S = 20.0  # a line passes through two processes
 _HOLD_S = 1.0  # of the arm's time that it has to stand, before and after the cause is undone
 _SAFE_M = 0.19  # a tool so high is out of the plate and above its objects
 
@@ -135,7 +136,7 @@ def _log_line(bench: Bench, goal: Goal, pattern: str, since_s: float) -> str | N
         found[:] = [line for line in bench.log_since(since_s) if re.search(pattern, line)]
         return bool(found)
 
-    wait_until(look, 5.0)
+    wait_until(look, _LOG_S)
     if found:
         return found[0]
     texts = [] if goal.result is None else [goal.result.error_msg]

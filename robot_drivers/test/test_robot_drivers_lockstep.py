@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bin picking in lock-step: it picks, the same way every time, and time passes as it is charged."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,9 @@ from anygrasp_perception.geometric_detector import GeometricDetector
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.reject_reason import RejectCounts
 from anygrasp_sim.cell_config import CellConfig
+from anygrasp_sim.emulators.robot_backend import HOME_JOINTS_RAD, KinematicBackend
+from robot_drivers.arms.arm import ArmStopped
+from robot_drivers.arms.ur import UrArm
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
 from robot_drivers.executors.bin_picking_config import BinPickingConfig
 from robot_drivers.executors.grasp_request import GraspClientConfig, detection_request
@@ -17,6 +22,7 @@ from robot_drivers.executors.pick_errors import PickError
 from robot_drivers.lockstep.eyes import EyesConfig
 from robot_drivers.lockstep.robot import LockstepRobot
 from robot_drivers.lockstep.run import clear_bin_in_lockstep
+from robot_drivers.lockstep.ur_link import LockstepUrLink
 
 CELL = CellConfig(seed=1, object_count=2, families=("brick", "carton"))
 INSIDE_THE_WALLS = TargetConfig(region_min_m=(-0.15, -0.65, 0.008), region_max_m=(0.15, -0.35, 0.25))
@@ -95,6 +101,31 @@ def test_grasps_are_asked_for_in_the_region_and_near_straight_down():
     assert request.approach_cone_rad == pytest.approx(np.deg2rad(20.0))
     np.testing.assert_allclose(request.region_min, region_m[0])
     assert request.seed == 3
+
+
+class LateStates(LockstepUrLink):
+    """Tells of the end of the control program ten snapshots before the state that ended it."""
+
+    def __init__(self, robot, config):
+        self.told = deque(maxlen=10)
+        super().__init__(robot, config)
+
+    def snapshot(self):
+        now = super().snapshot()
+        self.told.append(now)
+        return now._replace(robot_mode=self.told[0].robot_mode, safety_mode=self.told[0].safety_mode)
+
+
+def test_a_stop_is_named_although_the_end_of_the_program_is_seen_before_it():
+    def collide_on_the_way():
+        if robot.now_s() > 0.5 and robot.robot.safety.can_move:
+            robot.robot.protective_stop("collision")
+
+    robot = LockstepRobot(KinematicBackend(), on_tick=collide_on_the_way)
+    with UrArm(open_link=lambda config: LateStates(robot, config), clock=robot) as arm:
+        away_rad = np.add(HOME_JOINTS_RAD, [2.0, 0, 0, 0, 0, 0])
+        with pytest.raises(ArmStopped, match="protective stop"):
+            arm.move_joints(away_rad, speed_rad_s=0.5, acceleration_rad_s2=8.0)
 
 
 @pytest.mark.parametrize(

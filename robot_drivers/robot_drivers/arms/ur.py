@@ -41,6 +41,9 @@ _ARRIVED_M, _ARRIVED_RAD = 0.02, 0.1
 
 _STANDING_RAD = 1e-5
 
+# States and the control program's end come over two connections.
+_STATE_LAG_S = 0.5
+
 _SESSIONS: dict[str, Callable[[UrArmConfig], UrLink]] = {"rtde": UrRtdeSession, "urscript": UrScriptSession}
 
 _PROGRAM_ENDED = (
@@ -175,7 +178,7 @@ class UrArm:
         if now.state is not ArmState.RUNNING or not now.program_running:
             self._servo_from = None
             self._end_program()
-            raise ArmStopped(now.explain() if now.state is not ArmState.RUNNING else _PROGRAM_ENDED)
+            raise ArmStopped(self._why_program_ended())
 
     def end_servo(self) -> None:
         """See Arm."""
@@ -271,7 +274,7 @@ class UrArm:
                 self._end_program()
                 raise ArmStopped(now.explain())
             if not now.program_running:
-                raise ArmStopped(_PROGRAM_ENDED)
+                raise ArmStopped(self._why_program_ended())
             if now.operation_id != before.operation_id and not now.operation_running:
                 return
             if np.abs(np.subtract(now.q_rad, q_rad)).max() > _STANDING_RAD:
@@ -284,6 +287,15 @@ class UrArm:
                 )
         self._ask(lambda session: session.brake())
         raise ArmStopped("stopped by request: call clear_stop() before the next move")
+
+    def _why_program_ended(self) -> str:
+        """What stopped it: the end of the program may be seen a moment before the state that ended it."""
+        deadline_s = self._clock.now_s() + _STATE_LAG_S
+        while (now := self._ask(_snapshot)).state is ArmState.RUNNING:
+            if self._clock.now_s() > deadline_s:
+                return _PROGRAM_ENDED
+            self._clock.wait(self._stop_requested, _POLL_S)
+        return now.explain()
 
     def _end_program(self) -> None:
         """Nothing may go on by itself when a stop is released; the stop is what the caller hears of."""
