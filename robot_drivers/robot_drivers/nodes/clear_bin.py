@@ -158,7 +158,7 @@ class ClearBinClient(Node):
         self.get_logger().info(f"{len(records)} attempts in {result.duration_s:.0f} s\n\n{text}\n")
         if result.error_msg:
             self.get_logger().info(
-                f"end of the run: {result.error_code or 'nothing left to pick'}; {result.error_msg}"
+                f"end of the run: {result.error_code or 'no grasp left to try'}; {result.error_msg}"
             )
         if self._config.report:
             report.save(Path(self._config.report))
