@@ -21,6 +21,8 @@ from anygrasp_msgs.msg import Grasp
 
 __all__ = ["Goal", "Operator", "wait_until"]
 
+_ACCEPT_S = 40.0
+
 
 class Goal:
     """A goal: the stages it has told of, and its result once there is one."""
@@ -78,9 +80,14 @@ class Operator(Node):
         goal = Goal()
         if not client.wait_for_server(timeout_s):
             raise TimeoutError(f"no action server within {timeout_s:.0f} s")
-        goal.handle = self._wait(
-            client.send_goal_async(request, feedback_callback=goal.on_feedback), timeout_s, "goal"
-        )
+        deadline_s = time.monotonic() + timeout_s
+        while goal.handle is None:
+            sent = client.send_goal_async(request, feedback_callback=goal.on_feedback)
+            try:
+                goal.handle = self._wait(sent, _ACCEPT_S, "goal")
+            except TimeoutError:  # sent to an executor that was killed: DDS believes in it for a while
+                if time.monotonic() > deadline_s:
+                    raise
         future = goal.handle.get_result_async()
 
         def finished(done: Any) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -54,6 +55,9 @@ class ClearBinConfig:
                 f"{self.start_timeout_s} positive"
             )
 
+
+# An executor that lives takes a goal in a fraction of this.
+_ACCEPT_S = 20.0
 
 # An executor that has been gone for so long does not come back to this run.
 _GONE_S = 5.0
@@ -116,23 +120,32 @@ class ClearBinClient(Node):
             if not self._client.server_is_ready():
                 continue
             result = self._run_goal()
-            if result.error_code != PickError.ROBOT_LOST.value or result.records:
+            if result is None:
+                problem = "nobody took the goal: is the bin_picking node alive?"
+            elif result.error_code != PickError.ROBOT_LOST.value or result.records:
                 return result
-            problem = result.error_msg
+            else:
+                problem = result.error_msg
         raise TimeoutError(f"nothing to run within {limit_s:.0f} s: {problem}")
 
-    def _run_goal(self) -> ClearBin.Result:
+    def _run_goal(self) -> ClearBin.Result | None:
+        """Result of one goal; None when nobody took it, as of an executor that DDS has not yet missed."""
         goal = ClearBin.Goal(max_attempts=self._config.max_attempts)
-        handle = self._wait(self._client.send_goal_async(goal, feedback_callback=self._on_feedback))
-        return self._wait(handle.get_result_async()).result
+        sent = self._client.send_goal_async(goal, feedback_callback=self._on_feedback)
+        handle = self._wait(sent, _ACCEPT_S)
+        return None if handle is None else self._wait(handle.get_result_async()).result
 
-    def _wait(self, future: Future):  # type: ignore[no-untyped-def]
+    def _wait(self, future: Future, limit_s: float = math.inf):  # type: ignore[no-untyped-def]
+        """The future's result; None after `limit_s`."""
+        begun_s = time.monotonic()
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         seen_s = time.monotonic()
         while not done.wait(0.1):
             if self._interrupted.is_set():
                 raise Interrupted("interrupted")
+            if time.monotonic() - begun_s > limit_s:
+                return None
             if self._client.server_is_ready():
                 seen_s = time.monotonic()
             elif time.monotonic() - seen_s > _GONE_S:
