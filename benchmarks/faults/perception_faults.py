@@ -149,7 +149,8 @@ def _killed_at(stage: str) -> list[Fault]:
             *("process", "arm worker killed", stage),
             inject=lambda bench: kill_arm_workers(bench.relay.host),
             log="connection to the UR.*broke",
-            codes=("ROBOT_LOST",),
+            # While it only looks, the arm may be back before it is needed.
+            codes=("ROBOT_LOST",) if later else ("ROBOT_LOST", GOES_ON),
         ),
         Fault(
             *("process", "executor killed", stage),

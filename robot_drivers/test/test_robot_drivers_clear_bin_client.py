@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client of `clear_bin` tells of the end of an executor that ends under it, with what was done."""
 
+import contextlib
 import json
 import threading
 
 import pytest
 import rclpy
+from rclpy._rclpy_pybind11 import InvalidHandle
 from rclpy.action import ActionServer
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.task import Future
 
 from anygrasp_msgs.action import ClearBin
 from anygrasp_msgs.msg import PickRecord
@@ -31,6 +34,14 @@ class Executor:
         return ClearBin.Result()
 
 
+def work_until(end, node):
+    """Spin in one thread, which the goal blocks: nobody waits on the server while it is destroyed."""
+    spinner = SingleThreadedExecutor()
+    spinner.add_node(node)
+    with contextlib.suppress(InvalidHandle):  # of the server, when the goal is let go
+        spinner.spin_until_future_complete(end)
+
+
 @pytest.fixture
 def executor_node():
     rclpy.init()
@@ -46,11 +57,13 @@ def test_an_executor_that_ends_during_the_run_ends_the_run(executor_node, tmp_pa
     executor = Executor(executor_node)
     client = clear_bin.ClearBinClient()
     monkeypatch.setattr(client, "_config", clear_bin.ClearBinConfig(report=str(file)))
-    spinner = MultiThreadedExecutor(4)
-    for node in (executor_node, client):
-        spinner.add_node(node)
+    spinner = MultiThreadedExecutor(2)
+    spinner.add_node(client)
     spin = threading.Thread(target=spinner.spin)
     spin.start()
+    end = Future()
+    work = threading.Thread(target=work_until, args=(end, executor_node))
+    work.start()
     codes = []
     run = threading.Thread(target=lambda: codes.append(client.run()))
     run.start()
@@ -64,7 +77,9 @@ def test_an_executor_that_ends_during_the_run_ends_the_run(executor_node, tmp_pa
         assert "start it again" in report["run"]["error_msg"]
         assert report["total"]["attempts"] == 1
     finally:
+        end.set_result(None)
         executor.let_go.set()
+        work.join(TIMEOUT_S)
         client.interrupt()
         run.join(TIMEOUT_S)
         spinner.shutdown()
