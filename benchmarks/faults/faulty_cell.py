@@ -12,7 +12,6 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from rclpy.duration import Duration
 from rclpy.time import Time
 from std_msgs.msg import Header
 
@@ -92,9 +91,11 @@ class FaultyCell(CellNode):
             header.stamp = self.frozen
         else:
             self.frozen = header.stamp
-        if fault in ("old", "future"):
-            shift = Duration(seconds=_SHIFT_S if fault == "future" else -_SHIFT_S)
-            header.stamp = (Time.from_msg(header.stamp) + shift).to_msg()
+        stamp_s = self.cell.time_s
+        if fault == "old":
+            header.stamp = Time(seconds=max(0.1 * stamp_s, stamp_s - _SHIFT_S)).to_msg()
+        elif fault == "future":
+            header.stamp = Time(seconds=stamp_s + _SHIFT_S).to_msg()
         if not fault or fault in ("frozen", "old", "future", "wrong frame"):
             super()._publish_frame(frame, header)
             return

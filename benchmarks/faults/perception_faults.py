@@ -120,7 +120,7 @@ CAMERA = [
         afterwards="look",
     ),
     _broken("stamps frozen", "frozen", "NO_IMAGE"),
-    _broken("stamps 5 minutes behind", "old", "NO_IMAGE"),
+    _broken("stamps far behind", "old", "NO_IMAGE"),
     _broken("stamps 5 minutes ahead", "future", "", (GOES_ON, "NO_PERCEPTION")),
     _broken("depth is NaN", "NaN", "BAD_IMAGE.*no valid depth"),
     _broken("depth is 0", "black", "BAD_IMAGE.*no valid depth"),
