@@ -271,6 +271,17 @@ def test_a_gripper_that_fails_ends_the_run(rig, number, error):
     assert len(rig.gripper.widths) == number + 1
 
 
+def test_a_gripper_that_goes_with_the_arm_is_a_lost_arm(rig):
+    def lose_both():
+        rig.arm.reported_state = ArmState.DISCONNECTED  # whoever noticed has closed the gripper, too
+        raise GripperLost("connection broke")
+
+    rig.gripper.before_move[CLOSE] = lose_both
+    record = rig.run()
+    assert record.error_code is PickError.ROBOT_LOST
+    assert "connection to the arm broke" in record.error_msg
+
+
 def test_a_gripper_lost_while_lifting_ends_the_run(rig):
     rig.arm.before_move[LIFT] = rig.gripper.close
     record = rig.run()

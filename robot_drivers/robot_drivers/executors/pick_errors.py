@@ -59,6 +59,11 @@ class PickFailed(RuntimeError):
 def as_pick_failure(error: ArmError | GripperError, arm: Arm) -> PickFailed:
     """What an error of the arm or the gripper means for the pick under way."""
     match error:
+        case GripperError() if arm.state() is ArmState.DISCONNECTED:
+            # Whoever connects the arm again begins with both.
+            return PickFailed(
+                PickError.ROBOT_LOST, f"the connection to the arm broke, and the gripper's with it ({error})"
+            )
         case GripperError():
             code = PickError.GRIPPER_LOST
         case LimitViolation():
