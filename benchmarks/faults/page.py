@@ -22,7 +22,7 @@ def page(rows: Sequence[dict[str, Any]], missing: Sequence[str], head: str, note
         "",
         f"{len(rows)} faults in {len(groups)} groups, {len(rows) - len(bad)} with the verdict good"
         + (f", **{len(bad)} bad**" if bad else "")
-        + (f"; not tried yet: {', '.join(missing)}" if missing else "")
+        + (f"; {len(missing)} more are written but not tried yet, see the end" if missing else "")
         + ".",
         "",
         *(line for note in notes for line in (note, "")),
@@ -36,6 +36,8 @@ def page(rows: Sequence[dict[str, Any]], missing: Sequence[str], head: str, note
             *(row["stage"], row["arm"], _short(row["log"]), row["outcome"], verdict),
         )
         lines.append("| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |")
+    if missing:
+        lines += ["", "Not tried yet:", "", *(f"- {name}" for name in missing)]
     return "\n".join(lines) + "\n"
 
 
