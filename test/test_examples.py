@@ -64,9 +64,9 @@ class Cell:
         self.thread.start()
 
     def close(self):
-        self.detection.destroy_node()
         self.executor.shutdown()
         self.thread.join(TIMEOUT_S)
+        self.detection.destroy_node()
         self.node.destroy_node()
         rclpy.shutdown()
 

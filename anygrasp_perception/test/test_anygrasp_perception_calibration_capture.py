@@ -81,6 +81,17 @@ def cell(tmp_path):
     cell.close()
 
 
+def take_at_rest(node):
+    """A view; on a busy machine transforms from before the robot's jump are still the latest for a while."""
+    for _ in range(20):
+        try:
+            return node.take(TIMEOUT_S)
+        except CalibrationError as error:
+            if "at rest" not in str(error):
+                raise
+    raise AssertionError("the robot never came to rest")
+
+
 def take_until_refused(node):
     """The robot's motion arrives in the transforms after a while."""
     for _ in range(20):
@@ -93,11 +104,11 @@ def test_views_are_taken_at_rest_saved_and_guided(cell, tmp_path):
     with pytest.raises(CalibrationError, match="sees the whole board"):
         cell.session.next_pose()
     cell.go(cell.truth.random_pose(cell.rng))
-    assert cell.node.take(TIMEOUT_S).startswith("01.png: ")
+    assert take_at_rest(cell.node).startswith("01.png: ")
     target = cell.session.next_pose()
     assert "turn by" in target.text
     cell.go(target.T_base_tool)
-    assert "2 of 15 views" in cell.node.take(TIMEOUT_S)
+    assert "2 of 15 views" in take_at_rest(cell.node)
     cell.drift_m = 0.05
     with pytest.raises(CalibrationError, match="wait until it is at rest"):
         take_until_refused(cell.node)

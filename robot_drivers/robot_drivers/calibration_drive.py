@@ -15,7 +15,7 @@ from anygrasp_perception.calibration.session import CaptureSession
 from anygrasp_perception.calibration.views import CalibrationError
 from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.se3 import inverse, rotation_angle
-from robot_drivers.arms.arm import UnreachablePose
+from robot_drivers.arms.arm import ArmError, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.safety import LimitViolation, SafeArm
 from robot_drivers.safety.motion_check import MotionCheck
 
@@ -105,6 +105,11 @@ class CalibrationDrive:
                     raise CalibrationError(
                         f"{failures} poses in a row gave no view: see above; start from another pose"
                     ) from error
+            except ArmError as error:
+                state = self._arm.state()
+                if state is ArmState.RUNNING or isinstance(error, ArmStopped):
+                    raise
+                raise ArmStopped(f"the arm's state is {state.value}, see the pendant: {error}") from error
         return True
 
     def _is_possible(self, T_base_tool: Float64Array) -> bool:

@@ -12,6 +12,7 @@ from anygrasp_bringup.ament_index import config_directory
 from anygrasp_bringup.config_files import node_parameters
 from anygrasp_bringup.dataclass_parameters import ConfigError, build_config
 from anygrasp_perception.cameras.realsense_config import RealSenseConfig
+from anygrasp_perception.detectors import DEFAULT_DETECTOR
 from robot_drivers.arms.flexiv_config import FlexivArmConfig
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.grippers.robotiq_config import RobotiqConfig
@@ -37,7 +38,7 @@ class DoctorSettings:
     gripper: RobotiqConfig = field(default_factory=RobotiqConfig)
     camera: RealSenseConfig = field(default_factory=RealSenseConfig)
     image_folder: str = ""  # played instead of a camera
-    detector: str = "geometric"
+    detector: str = DEFAULT_DETECTOR
     weights: str = ""  # of the network; empty: those that ship
     region_min_m: tuple[float, ...] = ()  # where fingertips may close, base frame; empty: not known
     region_max_m: tuple[float, ...] = ()
@@ -84,7 +85,7 @@ def read_settings(
         gripper=_part(path, ur, "gripper", RobotiqConfig),
         camera=_part(path, camera, "realsense", RealSenseConfig),
         image_folder=str(camera.get("folder", "")),
-        detector=str(detection.get("detector", "geometric")),
+        detector=str(detection.get("detector", DEFAULT_DETECTOR)),
         weights=str(detection.get("weights", "")),
         region_min_m=tuple(ur.get("picking.target.region_min_m", ())),
         region_max_m=tuple(ur.get("picking.target.region_max_m", ())),
