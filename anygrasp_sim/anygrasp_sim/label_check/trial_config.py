@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 
 __all__ = ["FRICTION", "TrialConfig", "TrialResult"]
 
-# Midway between 0.4, which must hold, and 0.9, which must not, and in the middle of Menagerie's own values for
-# the pads of the 2F-85, 0.6 to 0.7.
+# Midway between 0.4, which must hold, and 0.9, which must not, and between the values that Menagerie gives
+# the pads of the 2F-85, 0.6 and 0.7.
 FRICTION = 0.65
 
 
