@@ -13,6 +13,9 @@ __all__ = ["DEFAULT_POLICY", "POLICIES", "PolicyError", "make_policy"]
 # The learned one needs the detector 'network'; the others follow the grasps of any.
 POLICIES = ("association", "appearance", "nearest")
 DEFAULT_POLICY = "association"
+# Of the features looked for, so that small errors do not add up: with it 24 % of the frames of films of the
+# training split were kept, 21 % with 0.6.
+_MEMORY = 0.9
 
 
 class PolicyError(RuntimeError):
@@ -48,6 +51,6 @@ def _association(weights: Path | str | None) -> CorrespondencePolicy:
             "'appearance'"
         ) from error
     try:
-        return AssociationPolicy(AssociationFeatures(weights))
+        return AssociationPolicy(AssociationFeatures(weights), memory=_MEMORY)
     except WeightsError as error:
         raise PolicyError(f"{error}; the policies 'appearance' and 'nearest' need no weights") from error

@@ -28,9 +28,11 @@ class PairConfig:
     """How pairs are made. Raises ValueError on values out of range."""
 
     max_grasps: int = 256  # of each frame, drawn anew each time
-    max_gap_s: float = 0.65  # between the moments of a film
+    max_gap_s: float = 2.3  # between the moments of a film: the tracker remembers as long
     shift_m: float = 0.2  # both frames are moved alike by up to this along each axis ...
-    object_shift_m: float = 0.015  # ... and each object of the second by so much, standard deviation
+    # ... and each object of the second by so much, standard deviation: features shall say where on its object
+    # a grasp is. Which of like objects it is, the tracker knows from the motion.
+    object_shift_m: float = 0.1
     light: float = 0.15  # by which share both frames may be lighter or darker, a third of it each alone
     same: AssociationConfig = field(default_factory=AssociationConfig)
 

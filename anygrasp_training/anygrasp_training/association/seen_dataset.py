@@ -70,7 +70,8 @@ def see_dataset(
     """
     dataset = GraspDataset(root)
     folder = kept / _key(root, weights, config)
-    numbers, count = [], 0
+    numbers: list[int] = []
+    count = 0
     for scene_id in dataset.scene_ids:
         views = _view_count(dataset, scene_id, config)
         if count + views > config.max_frames and numbers:

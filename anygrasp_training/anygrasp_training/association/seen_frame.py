@@ -55,7 +55,7 @@ class SeenFrame:
         return TrackingFrame(
             self.time_s if time_s is None else time_s,
             self.grasps.transformed(self.T_table_camera),
-            PointCloud(self.points, self.colors.astype(np.float32) / 255),
+            PointCloud(self.points, np.asarray(self.colors / 255, dtype=np.float32)),
             self.T_table_camera,
             DetectionResult(self.grasps, count, RejectCounts(), {}, "network", features),
         )
