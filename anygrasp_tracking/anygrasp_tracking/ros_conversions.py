@@ -17,9 +17,7 @@ from anygrasp_tracking.target import TrackedGrasp
 __all__ = ["pose_from_msg", "pose_to_msg", "tracked_to_msg", "tracked_to_msgs"]
 
 
-def tracked_to_msgs(
-    targets: Sequence[TrackedGrasp], T_fixed_camera: Float64Array
-) -> list[msgs.TrackedGrasp]:
+def tracked_to_msgs(targets: Sequence[TrackedGrasp], T_fixed_camera: Float64Array) -> list[msgs.TrackedGrasp]:
     """Messages of targets, their grasps brought from the fixed frame into the camera's."""
     T_camera_fixed = inverse(T_fixed_camera)
     return [

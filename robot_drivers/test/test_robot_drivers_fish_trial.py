@@ -10,10 +10,11 @@ from anygrasp_perception.geometric_detector import GeometricDetector
 from anygrasp_perception.se3 import make_transform, transform_points
 from anygrasp_sim.fish.fish_cell import FishCell
 from anygrasp_sim.fish.fish_cell_config import LONG_FINGERS, FishCellConfig, FishConfig
+from anygrasp_tracking.policies import create_policy
 from robot_drivers.dynamic_grasping.catch_executor import CatchLimits
 from robot_drivers.dynamic_grasping.water_perception import LONG_JAWS, WaterPerception, WaterPerceptionConfig
 from robot_drivers.fish_trials.cli import TrialSeries
-from robot_drivers.fish_trials.lock_step import TrialConfig, create_policy, run_trial
+from robot_drivers.fish_trials.lock_step import TrialConfig, run_trial
 from robot_drivers.report.catch_attribution import judge_catches
 
 

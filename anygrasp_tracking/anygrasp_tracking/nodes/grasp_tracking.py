@@ -6,32 +6,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
 
 from anygrasp_bringup.nodes.diagnostics import status_message
 from anygrasp_bringup.nodes.parameters import declare_parameters
 from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_bringup.nodes.spinning import run_node
-from anygrasp_bringup.nodes.tf import (
-    TransformBroadcaster,
-    TransformBuffer,
-    TransformException,
-    TransformListener,
-)
-from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
-from anygrasp_msgs.msg import TrackedGraspArray
+from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
 from anygrasp_msgs.srv import ResetTrack, SelectTrack
 from anygrasp_perception.arrays import Float64Array
-from anygrasp_perception.ros_conversions import ns_to_stamp, stamp_to_ns
+from anygrasp_perception.ros_conversions import stamp_to_ns
 from anygrasp_perception.se3 import inverse
 from anygrasp_tracking.loop_times import LoopTimes
 from anygrasp_tracking.nodes.frame_sources import (
@@ -43,22 +33,14 @@ from anygrasp_tracking.nodes.frame_sources import (
 )
 from anygrasp_tracking.nodes.grasp_tracking_config import GraspTrackingConfig
 from anygrasp_tracking.nodes.select_request import decode_selection
-from anygrasp_tracking.nodes.track_markers import track_markers
-from anygrasp_tracking.ros_conversions import pose_to_msg, tracked_to_msg, tracked_to_msgs
+from anygrasp_tracking.nodes.track_publisher import ShownFrame, TrackPublisher
+from anygrasp_tracking.ros_conversions import tracked_to_msgs
 from anygrasp_tracking.selection import Best, NoGrasps
 from anygrasp_tracking.target import TrackedGrasp, TrackState
 from anygrasp_tracking.tracker import GraspTracker, UnknownTarget
 from anygrasp_tracking.tracking_frame import TrackingFrame
 
 __all__ = ["GraspTrackingConfig", "GraspTrackingNode", "main"]
-
-
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """The last frame that the tracker took."""
-
-    header: Header  # of the image
-    T_fixed_camera: Float64Array  # (4, 4)
 
 
 class GraspTrackingNode(Node):
@@ -69,16 +51,15 @@ class GraspTrackingNode(Node):
         self._config = config = declare_parameters(self, GraspTrackingConfig)
         self._tracker = GraspTracker(config.make_policy(), config.tracker)
         self._tracking = threading.Lock()
-        self._shown: _Shown | None = None
+        self._shown: ShownFrame | None = None
         self._counts: Counter[str] = Counter()
         self._times = LoopTimes()
         self._heard_s = time.monotonic()  # when the last frame came
         self._tf_buffer = TransformBuffer(node=self)
         self._tf_listener = TransformListener(self._tf_buffer, self)
-        self._tf = TransformBroadcaster(self)
-        self._tracked = self.create_publisher(TrackedGraspArray, "tracked", RESULTS)
-        self._predicted = self.create_publisher(PoseStamped, "predicted", RESULTS)
-        self._markers = self.create_publisher(MarkerArray, "markers", RESULTS)
+        self._publisher = TrackPublisher(
+            self, config.fixed_frame, config.look_ahead_s, config.detection.gripper
+        )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
         self._source: FrameSource = (
             GraspTopicSource(self) if config.source == "grasps" else ImageSource(self, config.detection)
@@ -112,7 +93,7 @@ class GraspTrackingNode(Node):
     def _track(self, seen: SeenGrasps) -> None:
         """Take a frame; raises DroppedFrame when it is of no use."""
         started_s = time.perf_counter()
-        shown = _Shown(seen.header, self._T_fixed_camera(seen.header))
+        shown = ShownFrame(seen.header, self._T_fixed_camera(seen.header))
         waited_s = time.perf_counter() - started_s
         time_s = stamp_to_ns(seen.header.stamp) * 1e-9
         grasps = seen.grasps.transformed(shown.T_fixed_camera)
@@ -127,13 +108,16 @@ class GraspTrackingNode(Node):
             targets = result.targets or self._follow_best()
             self._shown = shown
             later_s = time_s + self._config.look_ahead_s
-            followed = [target for target in targets if target.state is not TrackState.LOST]
-            predicted = [self._tracker.predict(target.track_id, later_s) for target in followed]
+            predicted = [
+                self._tracker.predict(target.track_id, later_s)
+                for target in targets
+                if target.state is not TrackState.LOST
+            ]
         tracking_s = time.perf_counter() - started_s - waited_s
         for target in targets:
             if target.state is TrackState.LOST:
                 self.get_logger().warning(f"target {target.track_id} is lost: {target.lost_reason}")
-        self._publish(targets, followed, predicted, shown)
+        self._publisher.publish(targets, predicted, shown)
         total_s = sum(seen.durations_s.values()) + time.perf_counter() - started_s
         self._times.add(**seen.durations_s, tracking=tracking_s, total=total_s)
         self._counts["tracked"] += 1
@@ -146,35 +130,6 @@ class GraspTrackingNode(Node):
             return self._tracker.select(Best(self._config.follow_best))
         except NoGrasps:
             return ()
-
-    def _publish(
-        self,
-        targets: tuple[TrackedGrasp, ...],
-        followed: list[TrackedGrasp],
-        predicted: list[Float64Array],
-        shown: _Shown,
-    ) -> None:
-        self._tracked.publish(tracked_to_msg(targets, shown.T_fixed_camera, shown.header))
-        fixed = Header(
-            stamp=shown.header.stamp, frame_id=self._config.fixed_frame or shown.header.frame_id
-        )
-        if followed:
-            ahead_ns = round(self._config.look_ahead_s * 1e9)
-            later = Header(
-                stamp=ns_to_stamp(stamp_to_ns(fixed.stamp) + ahead_ns), frame_id=fixed.frame_id
-            )
-            self._predicted.publish(pose_to_msg(predicted[0], later))
-            T_target = followed[0].grasp.poses[0]
-            self._tf.sendTransform(
-                [
-                    transform_to_stamped_msg(fixed.frame_id, "grasp_target", T_target, fixed.stamp),
-                    transform_to_stamped_msg(fixed.frame_id, "grasp_predicted", predicted[0], later.stamp),
-                ]
-            )
-        if self._markers.get_subscription_count():
-            self._markers.publish(
-                track_markers(targets, predicted, self._config.detection.gripper, fixed)
-            )
 
     def _on_select(
         self, request: SelectTrack.Request, response: SelectTrack.Response
@@ -221,7 +176,7 @@ class GraspTrackingNode(Node):
                 "tf_unavailable", f"no transform from {header.frame_id} to {fixed}: {error}"
             ) from error
 
-    def _T_frame_fixed(self, name: str, shown: _Shown) -> Float64Array:
+    def _T_frame_fixed(self, name: str, shown: ShownFrame) -> Float64Array:
         """(4, 4) at the last image; raises TransformException where it is not known."""
         header = shown.header
         T_camera_fixed = inverse(shown.T_fixed_camera)
@@ -240,9 +195,9 @@ class GraspTrackingNode(Node):
         silent_s = time.monotonic() - self._heard_s
         ok = silent_s <= self._config.stale_s and self._shown is not None
         what = "grasps" if self._config.source == "grasps" else "images"
-        text = f"no {what} for {silent_s:.1f} s: does the camera run?" if silent_s > self._config.stale_s else (
-            "ready" if ok else f"no usable {what} yet"
-        )
+        text = "ready" if ok else f"no usable {what} yet"
+        if silent_s > self._config.stale_s:
+            text = f"no {what} for {silent_s:.1f} s: does the camera run?"
         with self._tracking:
             followed = ", ".join(map(str, self._tracker.target_ids)) or "none"
             counts = {f"tracker.{key}": count for key, count in self._tracker.counts.items()}

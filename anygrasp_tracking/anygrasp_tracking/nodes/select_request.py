@@ -16,9 +16,7 @@ from anygrasp_tracking.selection import Best, InRegion, NearestTo, Selection
 __all__ = ["decode_selection"]
 
 
-def decode_selection(
-    message: SelectTrack.Request, lookup: Callable[[str], Float64Array]
-) -> Selection | int:
+def decode_selection(message: SelectTrack.Request, lookup: Callable[[str], Float64Array]) -> Selection | int:
     """The selection, or the id of the target to keep.
 
     `lookup(frame)` gives T_frame_fixed (4, 4), for "" that of the camera at the last image.

@@ -69,9 +69,7 @@ def _gripper(
     return marker
 
 
-def _marker(
-    name: str, track_id: int, kind: int, color: tuple[float, float, float], header: Header
-) -> Marker:
+def _marker(name: str, track_id: int, kind: int, color: tuple[float, float, float], header: Header) -> Marker:
     marker = Marker(header=header, ns=name, id=track_id, type=kind, action=Marker.ADD, lifetime=_LIFETIME)
     marker.pose.orientation.w = 1.0
     red, green, blue = color

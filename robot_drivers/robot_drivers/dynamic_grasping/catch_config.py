@@ -25,9 +25,9 @@ class ServoConfig:
     max_distance_m: float = 0.055  # delta_t: is no further in space,
     max_distance_xy_m: float = 0.02  # delta_t_xOy: and in the horizontal plane
     predict: bool = True  # False servoes to the grasp as it was seen last
-    # From the decision until the fingers meet the object: the way down, until the arm has come to rest,
-    # and most of the closing; 0.99 to 1.03 s in the simulated cell.
-    closing_latency_s: float = 1.0
+    # From the decision until the fingers meet the object: coming to rest, the way down, and most of the
+    # closing; in the simulated cell.
+    closing_latency_s: float = 0.55
     min_poses: int = 4  # in the buffer before the fingers may close: no momentum is known earlier
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
