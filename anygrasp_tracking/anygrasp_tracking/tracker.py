@@ -230,13 +230,12 @@ class GraspTracker:
         past the guard."""
         config = self.config
         unseen_s = frame.time_s - target.seen_s
-        # The heuristic without a guard knows nothing of motion: it looks about where the target was.
-        T_expected = target.expected(frame.time_s) if self.policy.guarded else target.motion.last_pose
-        shift, turn = departures(T_expected, frame.grasps)
         feasible = (shift <= config.reach_m + config.reach_speed_m_s * unseen_s) & (turn <= config.reach_rad)
         feasible &= correspondence >= config.min_correspondence
         if not self.policy.guarded:
             return correspondence, np.asarray(feasible)
+        if len(target.motion) >= config.guard.min_poses:
+            feasible &= shift <= config.guard.reach_m + config.guard.reach_speed_m_s * unseen_s
         off = shift / LABEL_MAX_WIDTH_M + ROTATION_WEIGHT * turn / np.pi
         preference = correspondence - config.motion_weight * off
         guarded = guard_switch(

@@ -90,8 +90,10 @@ def test_what_stands_still_stays_in_its_place_while_the_camera_moves(bench):
     moved = second.grasp.pose.position.x - first.grasp.pose.position.x
     assert moved == pytest.approx(-0.03, abs=0.012)  # in the camera's frame
     sent = bench.tf.find(
-        lambda m: m.transforms[0].child_frame_id == "grasp_target"
-        and abs(seconds(m.transforms[0].header.stamp) - bench.time_s) < 1e-6
+        lambda m: (
+            m.transforms[0].child_frame_id == "grasp_target"
+            and abs(seconds(m.transforms[0].header.stamp) - bench.time_s) < 1e-6
+        )
     )
     assert {t.header.frame_id for t in sent.transforms} == {"base"}
     at = sent.transforms[0].transform.translation
