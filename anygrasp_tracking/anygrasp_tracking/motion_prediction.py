@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from anygrasp_perception.arrays import Float64Array
 from anygrasp_perception.grasp import HALF_TURN_X
 from anygrasp_perception.se3 import check_transform, rotation_angle
-from anygrasp_tracking.robust_momentum import Momentum, fit_momentum, weighted_median
+from anygrasp_tracking.robust_momentum import Momentum, fit_momentum
 
 __all__ = ["MotionConfig", "MotionPredictor"]
 
@@ -26,9 +26,6 @@ class MotionConfig:
     max_gap_s: float = 1.0  # a longer pause between two poses empties the buffer
     outlier_m: float = 0.03  # a newest pose further than this from its expectation is not believed ...
     outlier_rad: float = 0.6  # ... nor one turned by more, until a second one agrees with it
-    # The place that the motion starts from is the median of the poses brought forward by the momentum, those
-    # this long ago counting 1/e as much: detected grasps slide along an object. 0: the newest pose itself.
-    anchor_memory_s: float = 0.0
     max_speed_m_s: float = 0.5  # faster momentum is cut down to it
     max_turn_rate_rad_s: float = 3.0  # likewise
 
@@ -45,8 +42,6 @@ class MotionConfig:
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"MotionConfig.{name} is {getattr(self, name)}; it must be positive")
-        if not self.anchor_memory_s >= 0:
-            raise ValueError(f"MotionConfig.anchor_memory_s is {self.anchor_memory_s}; use 0 or more")
 
 
 class MotionPredictor:
@@ -124,13 +119,12 @@ class MotionPredictor:
         ahead_s = time_s - self._times[-1]
         if not ahead_s >= 0:
             raise ValueError(f"cannot predict {time_s:.3f} s from a pose at {self._times[-1]:.3f} s")
-        end = None
         momentum = self._fitted()
+        anchor = self._poses[-1]
         if self._newest_is_outlier():
             # Extrapolated over it from the poses before, as if it had not been seen.
-            end, momentum = -1, self._fit(-1)
+            momentum, anchor = self._fit(-1), self._poses[-2]
             ahead_s = time_s - self._times[-2]
-        anchor = self._anchor(momentum, end)
         T = np.eye(4)
         turn = Rotation.from_rotvec(momentum.turn_rate_rad_s * ahead_s).as_matrix()
         T[:3, :3] = turn @ anchor[:3, :3]
@@ -156,25 +150,6 @@ class MotionPredictor:
         times, poses = np.array(self._times)[:end], list(self._poses)[:end]
         momentum = fit_momentum(times, np.array(poses).reshape(-1, 4, 4), self.config.memory_s)
         return momentum.limited(self.config.max_speed_m_s, self.config.max_turn_rate_rad_s)
-
-    def _anchor(self, momentum: Momentum, end: int | None) -> Float64Array:
-        """Pose (4, 4) at the last of the times, by all poses."""
-        times, poses = list(self._times)[:end], list(self._poses)[:end]
-        if self.config.anchor_memory_s == 0 or len(poses) < 3:
-            return poses[-1]
-        ages_s = times[-1] - np.array(times)
-        weights = np.exp(-ages_s / self.config.anchor_memory_s)
-        places = np.array(
-            [T[:3, 3] - momentum.travel(-age_s) for T, age_s in zip(poses, ages_s, strict=True)]
-        )
-        turns = Rotation.from_rotvec(ages_s[:, None] * momentum.turn_rate_rad_s).as_matrix()
-        turned = turns @ np.array(poses)[:, :3, :3]
-        # Median of the small rotations that lead there from the newest pose.
-        small = Rotation.from_matrix(turned @ poses[-1][:3, :3].T).as_rotvec()
-        T = np.eye(4)
-        T[:3, :3] = Rotation.from_rotvec(weighted_median(small, weights)).as_matrix() @ poses[-1][:3, :3]
-        T[:3, 3] = weighted_median(places, weights)
-        return T
 
     def _newest_is_outlier(self) -> bool:
         """Neither where the pose before leads to, as on a new course, nor where the one before that does."""

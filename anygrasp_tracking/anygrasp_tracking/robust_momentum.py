@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from anygrasp_perception.arrays import Float64Array
 
-__all__ = ["Momentum", "fit_momentum", "weighted_median"]
+__all__ = ["Momentum", "fit_momentum"]
 
 _CURVE_EVIDENCE = 0.8  # a curve must leave so much less spread than a straight line to be believed
 
@@ -24,9 +24,9 @@ class Momentum:
     on_curve: bool  # whether the velocity turns with the body, as that of a swimming fish does
 
     def travel(self, duration_s: float) -> Float64Array:
-        """Way (3,) in metres made in `duration_s`; negative: the way back."""
+        """Way (3,) in metres made in `duration_s`."""
         rate = float(np.linalg.norm(self.turn_rate_rad_s))
-        if not self.on_curve or abs(rate * duration_s) < 1e-6:
+        if not self.on_curve or rate * duration_s < 1e-6:
             return np.asarray(self.velocity_m_s * duration_s)
         axis = self.turn_rate_rad_s / rate
         along = axis * (axis @ self.velocity_m_s)
@@ -61,13 +61,13 @@ def fit_momentum(times_s: Float64Array, poses: Float64Array, memory_s: float) ->
     # Turns added up from pose to pose: a pair of poses alone cannot tell a turn above half a revolution.
     turns = Rotation.from_matrix(poses[1:, :3, :3] @ poses[:-1, :3, :3].transpose(0, 2, 1)).as_rotvec()
     angles = np.concatenate([np.zeros((1, 3)), np.cumsum(turns, axis=0)])
-    turn_rate = weighted_median((angles[second] - angles[first]) / step_s[:, None], weights)
+    turn_rate = _weighted_median((angles[second] - angles[first]) / step_s[:, None], weights)
 
     straight = (poses[second, :3, 3] - poses[first, :3, 3]) / step_s[:, None]
     curved = _brought_forward(straight, turn_rate, age_s, step_s)
-    velocities = [weighted_median(slopes, weights) for slopes in (straight, curved)]
+    velocities = [_weighted_median(slopes, weights) for slopes in (straight, curved)]
     spreads = [
-        weighted_median(np.linalg.norm(slopes - velocity, axis=1)[:, None], weights)[0]
+        _weighted_median(np.linalg.norm(slopes - velocity, axis=1)[:, None], weights)[0]
         for slopes, velocity in zip((straight, curved), velocities, strict=True)
     ]
     on_curve = bool(spreads[1] < _CURVE_EVIDENCE * spreads[0])
@@ -85,7 +85,7 @@ def _brought_forward(
     return np.asarray(turned * stretch[:, None])
 
 
-def weighted_median(values: Float64Array, weights: Float64Array) -> Float64Array:
+def _weighted_median(values: Float64Array, weights: Float64Array) -> Float64Array:
     """Median (D,) of each column of `values` (P, D)."""
     order = np.argsort(values, axis=0)
     reached = np.cumsum(weights[order], axis=0)

@@ -16,11 +16,11 @@ __all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig"]
 
 _Corner = tuple[float, float, float]
 
-# Fish are slow, alike and close together, and grasps slide along them.
+# Fish are slow and close together, and grasps slide along them.
 FISH_TRACKER = TrackerConfig(
     motion_weight=1.0,
     guard=SwitchGuardConfig(reach_m=0.035, reach_speed_m_s=0.05),
-    motion=MotionConfig(buffer=10, anchor_memory_s=0.3),
+    motion=MotionConfig(buffer=10),  # paper V-B
 )
 
 
