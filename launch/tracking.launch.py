@@ -78,7 +78,9 @@ def generate_launch_description():
                 "weights", default_value="", description="file for the network; empty: as params_file says"
             ),
             DeclareLaunchArgument(
-                "policy", default_value="", description="association or nearest; empty: as params_file says"
+                "policy",
+                default_value="",
+                description="association, appearance or nearest; empty: as params_file says",
             ),
             DeclareLaunchArgument(
                 "source",

@@ -18,4 +18,4 @@ def test_an_unknown_policy_ends_the_launch_with_those_there_are():
         check=False,
     )
     assert done.returncode == 2, done.stdout
-    assert "no policy 'furthest'; choose one of association, nearest" in done.stdout + done.stderr
+    assert "no policy 'furthest'; choose one of association, appearance, nearest" in done.stdout + done.stderr

@@ -115,22 +115,3 @@ def test_an_unread_pair_is_given_once_whatever_its_stamp():
     pairing.add_color(10 * MS, "color")
     pairing.add_depth(10 * MS, "depth")
     assert pairing.wait_unread(timeout_s=0) is None
-
-
-def test_a_recording_that_starts_again_is_paired_again():
-    pairing = FramePairing(capacity=4)
-    for stamp_ms in (90_000, 100, 200, 300, 400):
-        pairing.add_color(stamp_ms * MS, "color")
-        pairing.add_depth(stamp_ms * MS, "depth")
-    assert pairing.wait_unread(timeout_s=0).stamp_ns == 400 * MS
-    assert pairing.drops()["restarts"] == 1
-
-
-def test_stragglers_now_and_then_are_no_new_beginning():
-    pairing = FramePairing(capacity=4)
-    for step in range(20):
-        pairing.add_color((1000 + step) * 100 * MS, "color")
-        pairing.add_depth((1000 + step) * 100 * MS, "depth")
-        pairing.add_color(5 * MS, "straggler")
-    assert "restarts" not in pairing.drops()
-    assert pairing.wait_unread(timeout_s=0).stamp_ns == 1019 * 100 * MS

@@ -230,6 +230,9 @@ class GraspTracker:
         past the guard."""
         config = self.config
         unseen_s = frame.time_s - target.seen_s
+        # The heuristic without a guard knows nothing of motion: it looks about where the target was.
+        T_expected = target.expected(frame.time_s) if self.policy.guarded else target.motion.last_pose
+        shift, turn = departures(T_expected, frame.grasps)
         feasible = (shift <= config.reach_m + config.reach_speed_m_s * unseen_s) & (turn <= config.reach_rad)
         feasible &= correspondence >= config.min_correspondence
         if not self.policy.guarded:

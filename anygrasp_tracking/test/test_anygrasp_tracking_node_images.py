@@ -69,7 +69,7 @@ class ImageBench(TrackingBench):
 
 @pytest.fixture(scope="module")
 def bench():
-    bench = ImageBench(fixed_frame="base", follow_best=1, policy="association", look_ahead_s=0.3)
+    bench = ImageBench(fixed_frame="base", follow_best=1, policy="appearance", look_ahead_s=0.3)
     yield bench
     bench.close()
 

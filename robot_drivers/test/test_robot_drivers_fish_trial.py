@@ -10,7 +10,6 @@ from anygrasp_perception.geometric_detector import GeometricDetector
 from anygrasp_perception.se3 import make_transform, transform_points
 from anygrasp_sim.fish.fish_cell import FishCell
 from anygrasp_sim.fish.fish_cell_config import LONG_FINGERS, FishCellConfig, FishConfig
-from anygrasp_tracking.policies import create_policy
 from robot_drivers.dynamic_grasping.catch_executor import CatchLimits
 from robot_drivers.dynamic_grasping.water_perception import LONG_JAWS, WaterPerception, WaterPerceptionConfig
 from robot_drivers.fish_trials.cli import TrialSeries
@@ -106,9 +105,9 @@ def test_one_attempt_in_lock_step_ends_with_a_verdict():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TrialConfig(policy="furthest"), "association, nearest"),
+        (lambda: TrialConfig(policy="furthest"), "association, appearance, nearest"),
         (lambda: TrialConfig(decision_s=0.0), "decision_s"),
-        (lambda: create_policy("furthest"), "association, nearest"),
+        (lambda: TrialConfig(policy="association", detector="geometric"), "network"),
         (lambda: TrialSeries(trials=0), "trials"),
         (lambda: WaterPerceptionConfig(water_min_m=(1, 1, 1)), "water box"),
         (lambda: WaterPerceptionConfig(refractive_index=0.5), "refractive_index"),

@@ -16,7 +16,7 @@ from anygrasp_bringup.nodes.qos import RESULTS, SENSOR_DATA
 from anygrasp_msgs.msg import GraspArray
 from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
 from anygrasp_perception.cloud import PointCloud
-from anygrasp_perception.detector import DetectionRequest, DetectionResult
+from anygrasp_perception.detector import DetectionRequest, DetectionResult, Detector
 from anygrasp_perception.frame_pairing import FramePairing
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.nodes.grasp_detection_config import GraspDetectionConfig
@@ -113,9 +113,8 @@ class GraspTopicSource:
 class ImageSource:
     """Detects in the camera's images; cloud and a network's features come along with the grasps."""
 
-    def __init__(self, node: Node, config: GraspDetectionConfig) -> None:
-        self._config = config
-        self._detector = config.make_detector()
+    def __init__(self, node: Node, config: GraspDetectionConfig, detector: Detector, max_grasps: int) -> None:
+        self._config, self._detector, self._max_grasps = config, detector, max_grasps
         self._pairing: FramePairing[Image] = FramePairing(config.pairing_tolerance_s)
         self._intrinsics: CameraIntrinsics | None = None
         prefix = "/camera/camera"
@@ -141,7 +140,7 @@ class ImageSource:
             raise DroppedFrame("bad_image", str(error)) from error
         cloud_s = time.perf_counter() - started_s
         config = self._config
-        request = DetectionRequest(gripper=config.gripper, max_grasps=config.max_grasps, seed=config.seed)
+        request = DetectionRequest(gripper=config.gripper, max_grasps=self._max_grasps, seed=config.seed)
         try:
             result = self._detector.detect(cloud, request)
         except (ValueError, RuntimeError) as error:  # torch's too, such as out of memory

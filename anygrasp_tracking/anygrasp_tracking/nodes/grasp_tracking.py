@@ -62,7 +62,9 @@ class GraspTrackingNode(Node):
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
         self._source: FrameSource = (
-            GraspTopicSource(self) if config.source == "grasps" else ImageSource(self, config.detection)
+            GraspTopicSource(self)
+            if config.source == "grasps"
+            else ImageSource(self, config.detection, *config.make_detector())
         )
         asked = MutuallyExclusiveCallbackGroup()
         self.create_service(SelectTrack, "track/select", self._on_select, callback_group=asked)

@@ -19,9 +19,16 @@ from anygrasp_perception.grasp_sampling import GraspSamplingConfig
 from anygrasp_perception.gripper import GripperGeometry
 from anygrasp_perception.refraction import undo_refraction
 from anygrasp_perception.se3 import inverse, transform_points
+from anygrasp_tracking.dense_detection import dense_detector
 from anygrasp_tracking.tracking_frame import TrackingFrame
 
-__all__ = ["LONG_JAWS", "WaterPerception", "WaterPerceptionConfig", "create_water_detector"]
+__all__ = [
+    "LONG_JAWS",
+    "WaterPerception",
+    "WaterPerceptionConfig",
+    "check_fits",
+    "create_water_detector",
+]
 
 _Corner = tuple[float, float, float]
 
@@ -70,8 +77,23 @@ class WaterPerceptionConfig:
             )
 
 
-def create_water_detector(name: str) -> Detector:
-    """The detector called so, as quick as a loop of 5 Hz needs it; raises as `create_detector`."""
+def check_fits(policy: str, detector: str) -> None:
+    """Raise ValueError when the tracking policy cannot do with the grasps of the detector."""
+    if policy == "association" and detector != "network":
+        raise ValueError(
+            f"the policy association needs the features of the detector network, not of {detector!r}: choose "
+            "that detector, or the policy appearance"
+        )
+
+
+def create_water_detector(name: str, policy: str) -> Detector:
+    """The detector called so, as a tracking policy and a loop of 5 Hz need it.
+
+    Raises:
+        ValueError, DetectorError, WeightsError: as `create_detector` and `dense_detector`.
+    """
+    if policy == "association":
+        return dense_detector()
     if name != GeometricDetector.name:
         return create_detector(name)
     # All approaches lie in a narrow cone, where more of them at more seeds find the same grasps.

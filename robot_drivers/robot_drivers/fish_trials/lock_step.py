@@ -13,7 +13,7 @@ from anygrasp_sim.fish.fish_cell import FishCell
 from anygrasp_sim.fish.fish_cell_config import FishCellConfig
 from anygrasp_sim.fish.fish_truth import FishPlace
 from anygrasp_sim.fish.flexiv_robot import SimulatedRizon
-from anygrasp_tracking.policies import POLICIES, create_policy
+from anygrasp_tracking.policies import POLICIES, make_policy
 from anygrasp_tracking.tracking_frame import TrackingFrame
 from robot_drivers.arms.arm import Arm
 from robot_drivers.arms.flexiv import FlexivArm, FlexivArmConfig
@@ -24,6 +24,7 @@ from robot_drivers.dynamic_grasping.steered_arm import SteeredArm
 from robot_drivers.dynamic_grasping.water_perception import (
     WaterPerception,
     WaterPerceptionConfig,
+    check_fits,
     create_water_detector,
 )
 from robot_drivers.executors.perception import PerceptionError
@@ -58,7 +59,7 @@ _SERVO_PERIOD_S = 0.02
 class TrialConfig:
     """One trial. Raises ValueError on an unknown policy and on values out of range."""
 
-    policy: str = "association"
+    policy: str = "appearance"  # association, the learned one, needs the detector network
     detector: str = "geometric"
     decision_s: float = 0.2  # simulated time from an image to the decision: 5 Hz
     truth_period_s: float = 0.05  # between two samples of where the fish are
@@ -72,6 +73,7 @@ class TrialConfig:
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise ValueError(f"no policy {self.policy!r}; choose one of {', '.join(POLICIES)}")
+        check_fits(self.policy, self.detector)
         for name in ("decision_s", "truth_period_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"TrialConfig.{name} is {getattr(self, name)}; it must be positive")
@@ -109,7 +111,7 @@ def run_trial(config: TrialConfig) -> Trial:
                 rig.arm,
                 rig.gripper,
                 rig.perceive,
-                create_policy(config.policy),
+                make_policy(config.policy),
                 lambda: cell.time_s,
                 rig.on_progress,
             )
@@ -137,7 +139,9 @@ class _Rig:
         safe = SafeArm(arm, config.safety, self)
         self.arm = SteeredArm(safe, config.safety, _SERVO_PERIOD_S, clock=self, steering=self._steer)
         self.gripper = FlexivGripper(arm, clock=self)
-        self._perception = WaterPerception(create_water_detector(config.detector), config.perception)
+        self._perception = WaterPerception(
+            create_water_detector(config.detector, config.policy), config.perception
+        )
         self.history: list[CellSnapshot] = []
         self.pictures: list[Uint8Array] = []
         self._image: Uint8Array | None = None

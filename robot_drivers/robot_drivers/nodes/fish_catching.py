@@ -20,7 +20,7 @@ from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_msgs.action import CatchFish
 from anygrasp_sim.nodes.fish_cell import FishCellConfigOnTopics, FishCellOnTopics
-from anygrasp_tracking.policies import POLICIES, create_policy
+from anygrasp_tracking.policies import POLICIES, make_policy
 from robot_drivers.arms.arm import ArmError
 from robot_drivers.arms.flexiv import FlexivArm, FlexivArmConfig
 from robot_drivers.clock import WallClock
@@ -32,6 +32,7 @@ from robot_drivers.dynamic_grasping.steered_arm import SteeredArm
 from robot_drivers.dynamic_grasping.water_perception import (
     WaterPerception,
     WaterPerceptionConfig,
+    check_fits,
     create_water_detector,
 )
 from robot_drivers.executors.pick_errors import PickError, PickFailed
@@ -53,7 +54,9 @@ class FishCatchingNodeConfig:
 
     sim: bool = True  # run the simulated cell in this process, False: drive the Flexiv arm of `arm`
     base_frame: str = "base"  # the robot's base frame
-    policy: str = "association"  # or nearest: which grasp of a new image is the target's
+    # Which grasp of a new image is the target's: association (learned, of the detector network), appearance
+    # (hand-made features) or nearest.
+    policy: str = "appearance"
     detector: str = "geometric"  # see anygrasp_perception.detectors
     tool_rate_hz: float = 50.0  # how often `base` -> `tool0` is published
     retry_s: float = 2.0  # pause before a lost robot is connected again
@@ -70,6 +73,7 @@ class FishCatchingNodeConfig:
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise ValueError(f"no policy {self.policy!r}; choose one of {', '.join(POLICIES)}")
+        check_fits(self.policy, self.detector)
         for name in ("tool_rate_hz", "retry_s", "image_timeout_s", "tf_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
@@ -105,13 +109,13 @@ class FishCatchingNode(Node):
         self._one_goal = threading.Lock()
         self._halting = threading.Lock()
         self._goal: ServerGoalHandle | None = None
-        perception = WaterPerception(create_water_detector(config.detector), config.perception)
+        perception = WaterPerception(create_water_detector(config.detector, config.policy), config.perception)
         self._catcher = CatchExecutor(
             config.catching,
             steered,
             gripper,
             lambda newer_than_s, about: self._eyes(newer_than_s, about),
-            create_policy(config.policy),
+            make_policy(config.policy),
             self._now_s,
             self._on_progress,
         )
