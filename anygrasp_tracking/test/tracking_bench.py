@@ -19,7 +19,7 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.ros_conversions import grasps_to_msgs
 from anygrasp_tracking.nodes.grasp_tracking import GraspTrackingNode
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 FRAME = "camera_color_optical_frame"
 DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]).T  # approach along the optical z
 
