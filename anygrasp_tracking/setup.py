@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 setup(
     name="anygrasp_tracking",
     version="0.1.0",
-    description="Grasp correspondence over time and motion prediction",
+    description="Grasp correspondence over time, motion prediction and the tracking node",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={"anygrasp_tracking": ["py.typed", "weights/*"]},
@@ -14,4 +14,5 @@ setup(
     ],
     python_requires=">=3.10",
     zip_safe=False,
+    entry_points={"console_scripts": ["grasp_tracking = anygrasp_tracking.nodes.grasp_tracking:main"]},
 )

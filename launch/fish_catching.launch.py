@@ -47,7 +47,10 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "namespace", default_value="anygrasp", description="namespace of all nodes"
             ),
-            DeclareLaunchArgument("policy", default_value="association", description="or nearest"),
+            DeclareLaunchArgument(
+                "policy", default_value="appearance", description="or nearest; or association, by the network"
+            ),
+            DeclareLaunchArgument("detector", default_value="geometric", description="or network"),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the fish"),
             DeclareLaunchArgument(
                 "serial_number", default_value="Rizon4-000000", description="of the Flexiv arm"
@@ -73,6 +76,7 @@ def generate_launch_description():
                     {
                         "sim": typed("sim", bool),
                         "policy": typed("policy", str),
+                        "detector": typed("detector", str),
                         "simulation.cell.seed": typed("seed", int),
                         "arm.serial_number": typed("serial_number", str),
                     },

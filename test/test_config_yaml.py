@@ -11,6 +11,8 @@ from anygrasp_perception.nodes.camera import CameraNodeConfig
 from anygrasp_perception.nodes.grasp_detection import GraspDetectionConfig
 from anygrasp_perception.se3 import pose_to_transform
 from anygrasp_sim.nodes.cell import CellNodeConfig
+from anygrasp_tracking.nodes.grasp_tracking_config import GraspTrackingConfig
+from robot_drivers.fish_trials.lock_step import FISH_CELL_ARM, FISH_CELL_LIMITS
 from robot_drivers.nodes.bin_picking import BinPickingNodeConfig
 from robot_drivers.nodes.catch_fish import CatchFishConfig
 from robot_drivers.nodes.clear_bin import ClearBinConfig
@@ -25,6 +27,7 @@ NODES = {
     "clear_bin": ClearBinConfig,
     "fish_catching": FishCatchingNodeConfig,
     "grasp_detection": GraspDetectionConfig,
+    "grasp_tracking": GraspTrackingConfig,
 }
 
 
@@ -82,6 +85,7 @@ def test_fish_catching_knows_its_cell(fish):
     assert perception.refractive_index == cell.water.refractive_index
     assert perception.opening_m == node.catching.motion.open_width_m
     np.testing.assert_allclose(node.arm.T_flange_tcp, cell.T_flange_tcp)
+    assert (node.arm, node.limits) == (FISH_CELL_ARM, FISH_CELL_LIMITS)  # lock-step has the same
     np.testing.assert_allclose(node.catching.motion.ready_joints_rad, cell.home_joints_rad)
     inside = np.array([servo.workspace_min_m[:2], servo.workspace_max_m[:2]])
     assert np.all(inside[0] > lower[:2])

@@ -13,6 +13,7 @@ import pytest
 import rclpy
 from rclpy.node import Node
 
+from anygrasp_tracking.nodes.grasp_tracking import GraspTrackingNode
 from robot_drivers.nodes.bin_picking import BinPickingNode
 from robot_drivers.nodes.clear_bin import ClearBinClient
 
@@ -77,7 +78,7 @@ def test_the_policy_covers_every_name_that_the_sources_create():
     assert missing == [], "add these to config/security/policy.xml"
 
 
-@pytest.mark.parametrize("make_node", [BinPickingNode, ClearBinClient])
+@pytest.mark.parametrize("make_node", [BinPickingNode, ClearBinClient, GraspTrackingNode])
 def test_a_running_node_has_nothing_that_its_own_profile_does_not_allow(make_node):
     rclpy.init(args=["--ros-args", "-r", "__ns:=/anygrasp", "-p", "use_sim_time:=true"])
     try:

@@ -69,6 +69,15 @@ class FramePairing(Generic[Message]):
             self._newest_was_read = True
             return self._newest
 
+    def wait_unread(self, timeout_s: float) -> FramePair[Message] | None:
+        """The newest pair if nobody has read it, whatever its stamp; None after `timeout_s` or `close`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._newest_was_read, timeout_s)
+            if self._closed or self._newest_was_read:
+                return None
+            self._newest_was_read = True
+            return self._newest
+
     @property
     def newest_ns(self) -> int | None:
         """Stamp of the newest pair; None before the first, and after the stamps have jumped back."""

@@ -102,3 +102,16 @@ def test_negative_tolerance_is_refused():
 def test_capacity_below_one_is_refused():
     with pytest.raises(ValueError, match="capacity"):
         FramePairing(capacity=0)
+
+
+def test_an_unread_pair_is_given_once_whatever_its_stamp():
+    pairing = FramePairing()
+    assert pairing.wait_unread(timeout_s=0) is None
+    pairing.add_color(0, "color")
+    pairing.add_depth(0, "depth")
+    assert pairing.wait_unread(timeout_s=0).stamp_ns == 0
+    assert pairing.wait_unread(timeout_s=0) is None
+    pairing.close()
+    pairing.add_color(10 * MS, "color")
+    pairing.add_depth(10 * MS, "depth")
+    assert pairing.wait_unread(timeout_s=0) is None

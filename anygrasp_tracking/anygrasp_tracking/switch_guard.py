@@ -19,10 +19,14 @@ class SwitchGuardConfig:
     jump_m: float = 0.025  # further than this from where the motion leads is a jump
     margin: float = 0.15  # grasps whose correspondence is this near to the best's are its rivals
     same_place_m: float = 0.025  # rivals so near to the best are on the same object as it
+    # Once the motion is known a target is looked for this far from where it leads, and so much further for
+    # each second that it was not seen: of what is further away another object is the better explanation.
+    reach_m: float = 0.10
+    reach_speed_m_s: float = 0.15
     min_poses: int = 3  # no motion is known before
 
     def __post_init__(self) -> None:
-        for name in ("jump_m", "margin", "same_place_m"):
+        for name in ("jump_m", "margin", "same_place_m", "reach_m", "reach_speed_m_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"SwitchGuardConfig.{name} is {getattr(self, name)}; use 0 or more")
         if self.min_poses < 1:

@@ -88,6 +88,7 @@ class GraspTracker:
         self._next_id = 1
         self._frame: TrackingFrame | None = None
         self._described: Float64Array = np.zeros((0, 0))
+        self._early_s: float | None = None  # stamp of a dropped frame that was far too early
 
     @property
     def target_ids(self) -> tuple[int, ...]:
@@ -98,20 +99,27 @@ class GraspTracker:
         """Find the targets again in a new frame.
 
         A frame that is not later than the last one is dropped and counted. After a pause longer than the
-        motion's `max_gap_s` nothing can be told about the targets: they are lost.
+        motion's `max_gap_s` nothing can be told about the targets: they are lost. So they are when time has
+        jumped back by more than that and two frames in a row say so, as when a recording starts again.
+
+        Raises:
+            ValueError: the policy gave no features; the frame is as if it had never come.
         """
         self.counts["frames"] += 1
         before = self._frame
-        if before is not None and frame.time_s <= before.time_s:
+        restarted = before is not None and self._restarts(before.time_s, frame.time_s)
+        if before is not None and frame.time_s <= before.time_s and not restarted:
             self.counts["out_of_order"] += 1
             reason = f"frame at {frame.time_s:.3f} s is not later than the last one, {before.time_s:.3f} s"
             return TrackingResult(frame.time_s, self._told(), reason)
         described = self.policy.describe(frame)
-        if before is not None and frame.time_s - before.time_s > self.config.motion.max_gap_s:
+        if before is not None and restarted:
+            self.counts["restarts"] += 1
+            self._lose_all(f"time jumped back by {before.time_s - frame.time_s:.2f} s")
+        elif before is not None and frame.time_s - before.time_s > self.config.motion.max_gap_s:
             self.counts["gaps"] += 1
-            for target in self._targets.values():
-                target.lose(f"no frame for {frame.time_s - before.time_s:.2f} s")
-        self._frame, self._described = frame, described
+            self._lose_all(f"no frame for {frame.time_s - before.time_s:.2f} s")
+        self._frame, self._described, self._early_s = frame, described, None
         self._match(frame, described)
         self._give_up(frame.time_s)
         told = self._told()
@@ -172,7 +180,17 @@ class GraspTracker:
     def reset(self) -> None:
         """Forget targets, motion and the last frame; ids go on."""
         self._targets.clear()
-        self._frame = None
+        self._frame = self._early_s = None
+
+    def _restarts(self, last_s: float, time_s: float) -> bool:
+        """Whether this is the second frame in a row from long before the last one: time has begun anew."""
+        early_s, gap_s = self._early_s, self.config.motion.max_gap_s
+        self._early_s = time_s if last_s - time_s > gap_s else None
+        return early_s is not None and self._early_s is not None and 0 < time_s - early_s <= gap_s
+
+    def _lose_all(self, reason: str) -> None:
+        for target in self._targets.values():
+            target.lose(reason)
 
     def _target(self, track_id: int) -> Target:
         if track_id not in self._targets:
@@ -219,6 +237,8 @@ class GraspTracker:
         feasible &= correspondence >= config.min_correspondence
         if not self.policy.guarded:
             return correspondence, np.asarray(feasible)
+        if len(target.motion) >= config.guard.min_poses:
+            feasible &= shift <= config.guard.reach_m + config.guard.reach_speed_m_s * unseen_s
         off = shift / LABEL_MAX_WIDTH_M + ROTATION_WEIGHT * turn / np.pi
         preference = correspondence - config.motion_weight * off
         guarded = guard_switch(

@@ -10,6 +10,7 @@ from anygrasp_perception.se3 import make_transform
 from anygrasp_tracking.correspondence import AssociationPolicy, NearestPolicy
 from anygrasp_tracking.pose_smoothing import SmoothingConfig
 from anygrasp_tracking.selection import Best, InRegion, NearestTo, NoGrasps, OnMask
+from anygrasp_tracking.switch_guard import SwitchGuardConfig
 from anygrasp_tracking.target import TrackState
 from anygrasp_tracking.tracker import GraspTracker, TrackerConfig, UnknownTarget
 from anygrasp_tracking.tracking_frame import TrackingFrame
@@ -220,6 +221,47 @@ def test_a_camera_that_stops_for_longer_loses_the_targets():
     target = only(follower.update(frame(1.5, [[0, 0, 0]])))
     assert target.state is TrackState.LOST
     assert target.lost_reason == "no frame for 1.50 s"
+
+
+def test_time_that_begins_anew_loses_the_targets_once_two_frames_say_so():
+    follower = tracker()
+    follower.update(frame(100.0, [[0, 0, 0]]))
+    (chosen,) = follower.select(Best())
+    assert "not later" in follower.update(frame(3.0, [[0, 0, 0]])).dropped
+    assert only(follower.update(frame(100.2, [[0, 0, 0]]))).state is TrackState.TRACKED  # it was a straggler
+    assert follower.update(frame(3.0, [[0, 0, 0]])).dropped
+    lost = only(follower.update(frame(3.2, [[0, 0, 0]])))
+    assert (lost.track_id, lost.state) == (chosen.track_id, TrackState.LOST)
+    assert "jumped back by 97.00 s" in lost.lost_reason
+    assert not follower.update(frame(3.4, [[0, 0, 0]])).dropped
+    assert (follower.counts["out_of_order"], follower.counts["restarts"]) == (2, 1)
+
+
+def test_motion_tells_which_of_two_like_grasps_on_one_object_it_is():
+    def last_place(weight):
+        follower = tracker(AssociationPolicy(twins), motion_weight=weight)
+        for step in range(6):  # then a second grasp appears beside it, as alike
+            places = [[0.02 * step - 0.02, 0, 0], [0.02 * step, 0, 0]]
+            told = follower.update(frame(step * STEP_S, places[0 if step == 5 else 1 :]))
+            if step == 0:
+                follower.select(Best())
+        return only(told).grasp.translations[0, 0]
+
+    assert last_place(0.0) == pytest.approx(0.08)  # the one that comes first
+    assert last_place(1.0) == pytest.approx(0.10)
+
+
+def test_guard_looks_no_further_than_its_reach_once_the_motion_is_known():
+    def follow(reach_m):
+        follower = tracker(guard=SwitchGuardConfig(reach_m=reach_m, reach_speed_m_s=0.0))
+        follower.update(frame(0.0, [[0, 0, 0]]))
+        follower.select(Best())
+        for step in range(1, 4):
+            follower.update(frame(step * STEP_S, [[0, 0, 0]]))
+        return only(follower.update(frame(0.8, [[0, 0.04, 0]]))).state
+
+    assert follow(0.035) is TrackState.OCCLUDED
+    assert follow(0.045) is TrackState.TRACKED
 
 
 def test_a_half_turned_grasp_is_the_same_one():

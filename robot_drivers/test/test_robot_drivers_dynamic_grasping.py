@@ -18,7 +18,9 @@ from robot_drivers.arms.kinematic import KinematicArm
 from robot_drivers.dynamic_grasping.catch_config import CatchConfig, CatchMotionConfig, ServoConfig
 from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLimits, without_prediction
 from robot_drivers.dynamic_grasping.catch_record import CatchStage
+from robot_drivers.dynamic_grasping.foresight import Foresight
 from robot_drivers.dynamic_grasping.servo_geometry import closeness, fingers_inside, pregrasp_pose, tool_pose
+from robot_drivers.dynamic_grasping.within_reach import WithinReach
 from robot_drivers.executors.grasp_target import R_GRASP_TCP
 from robot_drivers.executors.perception import PerceptionError
 from robot_drivers.executors.pick_errors import PickError, PickFailed
@@ -124,6 +126,34 @@ def test_tool_pose_takes_the_nearer_half_turn_and_reaches_beyond():
         T = tool_pose(grasp((0.5, 0.1, -0.1), yaw=0.3) @ turn, 0.03, T_now)
         np.testing.assert_allclose(T[:3, 3], (0.5, 0.1, -0.13), atol=1e-12)
         assert rotation_angle(T[:3, :3], DOWN) == pytest.approx(0.3)
+
+
+def foresight(**config):
+    return Foresight(ServoConfig(**config))
+
+
+def test_only_what_went_where_it_was_foreseen_is_believed():
+    believed = foresight(max_surprise_m=0.02, max_surprise_rad=0.3)
+    here = grasp((0.5, 0.0, -0.1))
+    assert not believed.came_true(1.0, here)  # nothing was foreseen for now
+    believed.note(1.5, here)
+    assert not believed.came_true(1.0, here)
+    assert believed.came_true(1.55, grasp((0.515, 0.0, -0.1), yaw=0.2))
+    assert not believed.came_true(1.5, grasp((0.525, 0.0, -0.1)))
+    assert not believed.came_true(1.5, grasp((0.5, 0.0, -0.1), yaw=0.4))
+    half_turned = here @ np.block([[HALF_TURN_X, np.zeros((3, 1))], [np.zeros((1, 3)), 1.0]])
+    assert believed.came_true(1.5, half_turned)
+    believed.clear()
+    assert not believed.came_true(1.5, here)
+    assert foresight(proof_s=0.0).came_true(1.0, here)
+
+
+def test_new_targets_are_rather_far_from_the_walls():
+    servo = ServoConfig()
+    seen = frame(0.0, [grasp((0.34, 0.0, -0.1)), grasp((0.50, 0.0, -0.1))])  # the first scores higher
+    seen = replace(seen, grasps=seen.grasps.replace(scores=np.array([0.7, 0.6])))
+    assert list(WithinReach(servo).rank(seen)) == [1, 0]
+    assert list(WithinReach(replace(servo, middle_weight=0.0)).rank(seen)) == [0, 1]
 
 
 def test_pregrasp_is_upright_back_along_z_and_turned_as_the_grasp():

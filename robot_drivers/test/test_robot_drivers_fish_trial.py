@@ -13,7 +13,7 @@ from anygrasp_sim.fish.fish_cell_config import LONG_FINGERS, FishCellConfig, Fis
 from robot_drivers.dynamic_grasping.catch_executor import CatchLimits
 from robot_drivers.dynamic_grasping.water_perception import LONG_JAWS, WaterPerception, WaterPerceptionConfig
 from robot_drivers.fish_trials.cli import TrialSeries
-from robot_drivers.fish_trials.lock_step import TrialConfig, create_policy, run_trial
+from robot_drivers.fish_trials.lock_step import TrialConfig, run_trial
 from robot_drivers.report.catch_attribution import judge_catches
 
 
@@ -105,9 +105,9 @@ def test_one_attempt_in_lock_step_ends_with_a_verdict():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TrialConfig(policy="furthest"), "association, nearest"),
+        (lambda: TrialConfig(policy="furthest"), "association, appearance, nearest"),
         (lambda: TrialConfig(decision_s=0.0), "decision_s"),
-        (lambda: create_policy("furthest"), "association, nearest"),
+        (lambda: TrialConfig(policy="association", detector="geometric"), "network"),
         (lambda: TrialSeries(trials=0), "trials"),
         (lambda: WaterPerceptionConfig(water_min_m=(1, 1, 1)), "water box"),
         (lambda: WaterPerceptionConfig(refractive_index=0.5), "refractive_index"),

@@ -22,7 +22,7 @@ from robot_drivers.nodes.safety_services import SafetyServices
 from robot_drivers.safety import LimitViolation, SafeArm, SafetyLimits
 from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
 from robot_drivers.safety.safe_gripper import SafeGripper
-from robot_drivers.safety.steering import Steering
+from robot_drivers.safety.steering import Steering, SteppedSteering
 from robot_drivers.safety.watchdog import Watchdog, WatchdogConfig
 
 LINE = {"speed_m_s": 0.5, "acceleration_m_s2": 1.0}
@@ -236,6 +236,49 @@ def test_steering_hands_on_what_the_arm_raised():
         steering._thread.join(20.0)
         with pytest.raises(ArmStopped, match="clear_stop"):
             steering.towards(goal, speed_m_s=0.05, acceleration_m_s2=1.0)
+
+
+class PassingTime:
+    """Time that passes only while somebody waits."""
+
+    def __init__(self):
+        self.time_s = 0.0
+
+    def now_s(self):
+        return self.time_s
+
+    def wait(self, stop, timeout_s):
+        self.time_s += timeout_s
+        return stop.is_set()
+
+
+def test_stepped_steering_goes_as_far_as_time_passes_and_ends_at_rest():
+    clock = PassingTime()
+    arm = SafeArm(real_arm(), SafetyLimits(), clock)
+    begin = arm.tcp_pose()
+    goal = moved(begin, x_m=0.2)
+    with SteppedSteering(arm, arm.limits, 0.02, 5.0, clock) as steering:
+        steering.towards(goal, speed_m_s=0.3, acceleration_m_s2=2.0)
+        for _ in range(20):
+            steering.step()
+            clock.wait(threading.Event(), 0.02)
+        under_way = arm.tcp_pose()[0, 3] - begin[0, 3]
+        assert 0.02 < under_way < 0.15
+    rested = arm.tcp_pose()[0, 3] - begin[0, 3]
+    assert under_way < rested < 0.2
+    steering.step()  # after the end nothing moves
+    assert arm.tcp_pose()[0, 3] - begin[0, 3] == rested
+
+
+def test_stepped_steering_hands_on_what_the_arm_raised():
+    arm = SafeArm(real_arm(), SafetyLimits())
+    with SteppedSteering(arm, arm.limits, 0.02, 5.0, PassingTime()) as steering:
+        goal = moved(arm.tcp_pose(), x_m=0.3)
+        steering.towards(goal, speed_m_s=0.3, acceleration_m_s2=2.0)
+        arm.stop()
+        steering.step()
+        with pytest.raises(ArmStopped):
+            steering.towards(goal, speed_m_s=0.3, acceleration_m_s2=2.0)
 
 
 def test_wrong_steering_settings_are_refused():

@@ -54,9 +54,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the first trial (0)")
     parser.add_argument(
         "--policy",
-        choices=("association", "nearest"),
-        default="association",
-        help="what tells which grasp is the target's in a new image (association)",
+        choices=("association", "appearance", "nearest"),
+        default="appearance",
+        help="what tells which grasp is the target's in a new image: association is learned and needs "
+        "--detector network (appearance)",
     )
     parser.add_argument(
         "--no-prediction",

@@ -27,10 +27,11 @@ from anygrasp_sim.fish.fish_cell_config import FishCellConfig
 from anygrasp_sim.fish.flexiv_robot import SimulatedRizon
 from anygrasp_sim.ros_conversions import fish_to_msg
 
-__all__ = ["CAMERA_FRAME", "FishCellConfigOnTopics", "FishCellOnTopics"]
+__all__ = ["CAMERA_FRAME", "CellClock", "FishCellConfigOnTopics", "FishCellOnTopics"]
 
 CAMERA_FRAME = "camera_color_optical_frame"
 _STEP_S = 0.016  # simulated at a time
+_LOOK_S = 0.1  # how often who waits for simulated time looks whether he is to stop, wall time
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,33 @@ class FishCellConfigOnTopics:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
 
 
+class CellClock:
+    """Simulated time for those who drive the cell from other threads: a slow machine hurries nobody."""
+
+    def __init__(self, cell: FishCell) -> None:
+        self._cell = cell
+        self._changed = threading.Condition()
+        self._ended = False
+
+    def now_s(self) -> float:
+        """Simulated time."""
+        return self._cell.time_s
+
+    def wait(self, stop: threading.Event, timeout_s: float) -> bool:
+        """Until so much simulated time has passed, `stop` is set or the cell has ended; whether it is set."""
+        end_s = self.now_s() + timeout_s
+        with self._changed:
+            while self.now_s() < end_s and not stop.is_set() and not self._ended:
+                self._changed.wait(_LOOK_S)
+        return stop.is_set()
+
+    def tick(self, ended: bool = False) -> None:
+        """Wake whoever waits: time has passed, or will no more."""
+        with self._changed:
+            self._ended = self._ended or ended
+            self._changed.notify_all()
+
+
 class FishCellOnTopics:
     """Runs the cell in a thread of its own, which also draws and publishes on `node`.
 
@@ -59,6 +87,7 @@ class FishCellOnTopics:
         self._node, self._config = node, config
         self._cell = FishCell(config.cell)
         self._rizon = SimulatedRizon(self._cell)
+        self.clock = CellClock(self._cell)
         self._clock = node.create_publisher(Clock, "/clock", SENSOR_DATA)
         self._objects = node.create_publisher(CellObjects, "cell/objects", RESULTS)
         prefix = "/camera/camera"
@@ -89,6 +118,7 @@ class FishCellOnTopics:
             if self._node.context.ok():  # else: Ctrl-C between two messages
                 raise
         finally:
+            self.clock.tick(ended=True)
             self._cell.close()
 
     def _run(self) -> None:
@@ -96,6 +126,7 @@ class FishCellOnTopics:
         wall_start, sim_start_s = time.monotonic(), self._cell.time_s
         while not self._stop.is_set():
             self._rizon.advance(_STEP_S)
+            self.clock.tick()
             now_s = self._cell.time_s
             stamp = Time(seconds=now_s).to_msg()
             self._clock.publish(Clock(clock=stamp))

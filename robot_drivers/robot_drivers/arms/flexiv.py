@@ -20,13 +20,13 @@ from robot_drivers.arms.flexiv_pose import flexiv_pose, transform_from_flexiv_po
 from robot_drivers.arms.flexiv_session import FlexivSession, FlexivSnapshot
 from robot_drivers.arms.rizon_kinematics import RIZON4_JOINT_LIMITS_RAD, rizon4_flange_pose
 from robot_drivers.arms.straight_line import SpeedProfile, StraightLine
+from robot_drivers.clock import Clock, WallClock
 
 __all__ = ["FlexivArm", "FlexivArmConfig"]
 
 _LOG = logging.getLogger(__name__)
 
 _ARRIVED_M, _ARRIVED_RAD = 0.005, 0.03
-_STANDING_RAD = 1e-4
 
 _NO_WRENCH = [0.0] * 6
 _NO_VELOCITY = [0.0] * 6
@@ -41,11 +41,15 @@ class FlexivArm:
 
     Args:
         rdk: an object with the API of flexivrdk; None imports it when connecting.
+        clock: what it waits by between two commands.
     """
 
-    def __init__(self, config: FlexivArmConfig | None = None, rdk: Any = None) -> None:
+    def __init__(
+        self, config: FlexivArmConfig | None = None, rdk: Any = None, clock: Clock | None = None
+    ) -> None:
         self.config = config or FlexivArmConfig()
         self._rdk = rdk
+        self._clock = clock or WallClock()
         self._session: FlexivSession | None = None
         self._stop_requested = threading.Event()
         self._one_move = threading.Lock()
@@ -66,7 +70,7 @@ class FlexivArm:
     def connect(self) -> None:
         """See Arm; also enables the robot and sets TCP and payload. ArmStopped while its safety holds it."""
         if self._session is None or not self._session.robot.connected():
-            self._session = FlexivSession(self.config, self.rdk)
+            self._session = FlexivSession(self.config, self.rdk, self._clock)
 
     def close(self) -> None:
         """See Arm."""
@@ -255,14 +259,14 @@ class FlexivArm:
         period_s = 1.0 / self.config.command_hz
         begin_s = self._snapshot().time_s
         previous: FlexivSnapshot | None = None
-        while not self._stop_requested.wait(period_s):
+        while not self._clock.wait(self._stop_requested, period_s):
             now = self._snapshot()
             state = session.state()
             if state is not ArmState.RUNNING:
                 raise session.explained(state)
             passed_s = now.time_s - begin_s + period_s
             send(profile.at(passed_s))
-            stands = previous is not None and _change(previous, now) < _STANDING_RAD
+            stands = previous is not None and _speed(previous, now) < self.config.standing_rad_s
             if passed_s > profile.duration_s and stands and is_there(now):
                 return
             if passed_s > profile.duration_s + self.config.settle_timeout_s:
@@ -288,8 +292,8 @@ class FlexivArm:
             _LOG.error("the Rizon did not take the stop: %s", error)
 
 
-def _change(before: FlexivSnapshot, now: FlexivSnapshot) -> float:
-    """Largest change of a joint, rad; infinite when the robot has not measured since."""
-    if now.time_s == before.time_s:
+def _speed(before: FlexivSnapshot, now: FlexivSnapshot) -> float:
+    """Largest speed of a joint, rad/s; infinite when the robot has not measured since."""
+    if now.time_s <= before.time_s:
         return float("inf")
-    return float(np.abs(np.subtract(now.q_rad, before.q_rad)).max())
+    return float(np.abs(np.subtract(now.q_rad, before.q_rad)).max()) / (now.time_s - before.time_s)

@@ -45,6 +45,7 @@ class FlexivArmConfig:
     enable_timeout_s: float = 30.0  # releasing the brakes takes up to about ten seconds
     data_timeout_s: float = 1.0  # states that stay the same so long mean that the robot is lost
     settle_timeout_s: float = 3.0  # after a move, in the robot's own time
+    standing_rad_s: float = 0.005  # a move has ended once it is there and no joint is faster
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w+-\w+", self.serial_number):
@@ -62,6 +63,7 @@ class FlexivArmConfig:
             "enable_timeout_s",
             "data_timeout_s",
             "settle_timeout_s",
+            "standing_rad_s",
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")

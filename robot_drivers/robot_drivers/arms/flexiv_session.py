@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.flexiv_config import FlexivArmConfig
 from robot_drivers.arms.flexiv_pose import flexiv_pose
+from robot_drivers.clock import Clock
 
 __all__ = ["FlexivSession", "FlexivSnapshot", "status_advice"]
 
@@ -46,15 +47,17 @@ class FlexivSession:
 
     Args:
         rdk: the module flexivrdk, or an object with its API.
+        clock: what it waits by, and tells by that the robot is silent.
 
     Raises:
         ArmError: not reachable, or not ready.
         ArmStopped: a fault or the emergency stop holds it.
     """
 
-    def __init__(self, config: FlexivArmConfig, rdk: Any) -> None:
+    def __init__(self, config: FlexivArmConfig, rdk: Any, clock: Clock) -> None:
         self._config = config
         self._rdk = rdk
+        self._clock = clock
         self._seen: tuple[float, float] | None = None  # robot time, and when it came
         try:
             self.robot = rdk.Robot(config.serial_number, list(config.network_interfaces))
@@ -149,7 +152,7 @@ class FlexivSession:
         self.check_connected()
         states = self.robot.states()
         seconds, nanoseconds = states.timestamp
-        time_s, now_s = seconds + 1e-9 * nanoseconds, time.monotonic()
+        time_s, now_s = seconds + 1e-9 * nanoseconds, self._clock.now_s()
         if self._seen is None or time_s != self._seen[0]:
             self._seen = (time_s, now_s)
         elif now_s - self._seen[1] > self._config.data_timeout_s:
@@ -178,9 +181,9 @@ class FlexivSession:
         return list(q_rad)
 
     def _wait_operational(self) -> ArmState:
-        deadline_s = time.monotonic() + self._config.enable_timeout_s
-        while (state := self.state()) is ArmState.NOT_READY and time.monotonic() < deadline_s:
-            time.sleep(_POLL_S)
+        deadline_s = self._clock.now_s() + self._config.enable_timeout_s
+        while (state := self.state()) is ArmState.NOT_READY and self._clock.now_s() < deadline_s:
+            self._clock.wait(threading.Event(), _POLL_S)
         return state
 
     def _set_tool(self) -> None:

@@ -9,11 +9,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from anygrasp_tracking.motion_prediction import MotionConfig
+from anygrasp_tracking.switch_guard import SwitchGuardConfig
 from anygrasp_tracking.tracker import TrackerConfig
 
-__all__ = ["CatchConfig", "CatchMotionConfig", "ServoConfig"]
+__all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig"]
 
 _Corner = tuple[float, float, float]
+
+# Fish are slow and close together, and grasps slide along them.
+FISH_TRACKER = TrackerConfig(
+    motion_weight=1.0,
+    guard=SwitchGuardConfig(reach_m=0.035, reach_speed_m_s=0.05),
+    motion=MotionConfig(buffer=10),  # paper V-B
+)
 
 
 @dataclass(frozen=True)
@@ -25,9 +33,14 @@ class ServoConfig:
     max_distance_m: float = 0.055  # delta_t: is no further in space,
     max_distance_xy_m: float = 0.02  # delta_t_xOy: and in the horizontal plane
     predict: bool = True  # False servoes to the grasp as it was seen last
-    # From the decision until the fingers meet the object: the way down, until the arm has come to rest,
-    # and most of the closing; 0.99 to 1.03 s in the simulated cell.
-    closing_latency_s: float = 1.0
+    # From the decision until the fingers meet the object: coming to rest, the way down, and most of the
+    # closing; in the simulated cell.
+    closing_latency_s: float = 0.55
+    # The fingers close only on what went where its motion led: the prediction of so long ago may be off by
+    # no more than these from where the grasp is now. 0 s: without that.
+    proof_s: float = 0.55
+    max_surprise_m: float = 0.02
+    max_surprise_rad: float = math.radians(20.0)
     min_poses: int = 4  # in the buffer before the fingers may close: no momentum is known earlier
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
@@ -35,6 +48,8 @@ class ServoConfig:
     workspace_max_m: _Corner = (0.695, 0.275, 0.0)
     fingers_m: float = 0.0425  # outside of an open finger from the tool's middle, along the closing direction
     rim_m: float = 0.10  # so far up the fingers, along the approach, they still are between the walls
+    middle_weight: float = 4.0  # score that a new target gains for each metre that it is from the walls ...
+    middle_m: float = 0.08  # ... up to here: what is near them turns, or leaves
     selection_margin_m: float = 0.02  # a new target is so much further from the walls: it is about to move
 
     def __post_init__(self) -> None:
@@ -43,13 +58,15 @@ class ServoConfig:
             "max_rotation_rad",
             "max_distance_m",
             "max_distance_xy_m",
+            "max_surprise_m",
+            "max_surprise_rad",
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; it must be positive")
-        for name in ("closing_latency_s", "reach_beyond_m"):
+        for name in ("closing_latency_s", "reach_beyond_m", "proof_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 0 or more")
-        for name in ("fingers_m", "rim_m", "selection_margin_m"):
+        for name in ("fingers_m", "rim_m", "selection_margin_m", "middle_weight", "middle_m"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 0 or more")
         if self.min_poses < 1:
@@ -113,7 +130,7 @@ class CatchConfig:
 
     servo: ServoConfig = field(default_factory=ServoConfig)
     motion: CatchMotionConfig = field(default_factory=CatchMotionConfig)
-    tracker: TrackerConfig = field(default_factory=lambda: TrackerConfig(motion=MotionConfig(buffer=10)))
+    tracker: TrackerConfig = FISH_TRACKER
     give_up_s: float = 20.0  # a target that is not in reach by then is let go
     max_failed_perceptions: int = 5  # in a row: the run ends
 

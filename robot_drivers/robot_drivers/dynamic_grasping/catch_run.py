@@ -21,6 +21,7 @@ from robot_drivers.arms.arm import ArmError, ArmLost, ArmStopped, UnreachablePos
 from robot_drivers.dynamic_grasping.catch_config import CatchConfig
 from robot_drivers.dynamic_grasping.catch_moves import CatchMoves
 from robot_drivers.dynamic_grasping.catch_record import CatchRecord, CatchStage, TrackedPose
+from robot_drivers.dynamic_grasping.foresight import Foresight
 from robot_drivers.dynamic_grasping.servo_geometry import Closeness, closeness, pregrasp_pose, tool_pose
 from robot_drivers.dynamic_grasping.within_reach import WithinReach, in_reach
 from robot_drivers.executors.perception import PerceptionError
@@ -73,6 +74,7 @@ class CatchRun:
         self._clock = clock
         self._on_progress = on_progress
         self._track: list[TrackedPose] = []
+        self._foreseen = Foresight(config.servo)
         self._seen_s = -np.inf
         self._failed = 0  # perceptions in a row
 
@@ -136,12 +138,13 @@ class CatchRun:
             return
         T_base_tcp = self._moves.tcp_pose()  # line 4: as it is now, the image being older
         T_base_target = self._target_pose(target, T_base_tcp)  # line 16
+        proven = self._is_proven(target, frame.time_s)
         if not in_reach(T_base_target, self._config.servo):
             self._recover("outside", f"predicted grasp at {np.round(T_base_target[:3, 3], 3)} m")
             return
         left = closeness(T_base_target, T_base_tcp)  # line 17
         self._on_progress(CatchStage.TRACK, target.track_id, left)
-        if self._close_enough(left) and self._knows_motion(target):  # line 18
+        if self._close_enough(left) and proven:  # line 18
             self._grasp(target, T_base_target)  # lines 19-22
         elif frame.time_s - self._track[0].time_s > self._config.give_up_s:
             self._recover("gave up", f"not in reach for {self._config.give_up_s:.0f} s")
@@ -161,6 +164,7 @@ class CatchRun:
                 self._recover("none to select", str(error))
                 return None
             self._track = []
+            self._foreseen.clear()
         else:
             result_targets = result.targets  # line 14
         (target,) = result_targets
@@ -192,8 +196,17 @@ class CatchRun:
             and left.distance_xy_m <= servo.max_distance_xy_m
         )
 
-    def _knows_motion(self, target: TrackedGrasp) -> bool:
-        return target.state is TrackState.TRACKED and len(self._track) >= self._config.servo.min_poses
+    def _is_proven(self, target: TrackedGrasp, time_s: float) -> bool:
+        """Whether the target is seen and goes where its motion has led; notes where it leads now."""
+        servo = self._config.servo
+        if target.state is not TrackState.TRACKED or len(self._track) < servo.min_poses:
+            return False
+        if not servo.predict:
+            return True
+        T_base_grasp = target.grasp.poses[0]
+        later_s = time_s + servo.proof_s
+        self._foreseen.note(later_s, self.tracker.predict(target.track_id, later_s))
+        return self._foreseen.came_true(time_s, T_base_grasp)
 
     def _servo(self, T_base_tcp: Float64Array) -> None:
         try:
@@ -254,4 +267,5 @@ class CatchRun:
 
     def _forget(self) -> None:
         self._track = []
+        self._foreseen.clear()
         self.tracker.reset()

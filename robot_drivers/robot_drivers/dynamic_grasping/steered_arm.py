@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import Arm, ArmError, ArmState
+from robot_drivers.clock import Clock, WallClock
 from robot_drivers.safety import SafetyLimits
 from robot_drivers.safety.steering import Steering
 
@@ -24,22 +26,34 @@ class SteeredArm:
         arm: wrapped in the same limits.
         period_s: between the servo steps that the arm gets.
         goal_timeout_s: age at which a target counts no more.
+        clock: what steps and ages are timed by.
+        steering: makes what steers; another in lock-step.
     """
 
     def __init__(
-        self, arm: Arm, limits: SafetyLimits, period_s: float = 0.02, goal_timeout_s: float = 1.0
+        self,
+        arm: Arm,
+        limits: SafetyLimits,
+        period_s: float = 0.02,
+        goal_timeout_s: float = 1.0,
+        clock: Clock | None = None,
+        steering: Callable[[Arm, SafetyLimits, float, float, Clock], Steering] = Steering,
     ) -> None:
         self._arm = arm
         self._limits = limits
         self._period_s = period_s
         self._goal_timeout_s = goal_timeout_s
+        self._clock = clock or WallClock()
+        self._make_steering = steering
         self._steering: Steering | None = None
 
     def servo(self, T_base_tcp: Float64Array, *, duration_s: float) -> None:
         """See Arm; the target may be far."""
         way_m = float(np.linalg.norm(T_base_tcp[:3, 3] - self._arm.tcp_pose()[:3, 3]))
         if self._steering is None:
-            steering = Steering(self._arm, self._limits, self._period_s, self._goal_timeout_s)
+            steering = self._make_steering(
+                self._arm, self._limits, self._period_s, self._goal_timeout_s, self._clock
+            )
             self._steering = steering.__enter__()
         try:
             self._steering.towards(

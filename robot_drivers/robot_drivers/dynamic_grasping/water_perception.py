@@ -12,13 +12,23 @@ from anygrasp_perception.arrays import BoolArray, Float64Array
 from anygrasp_perception.camera import RgbdFrame
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest, Detector
+from anygrasp_perception.detectors import create_detector
+from anygrasp_perception.geometric_detector import GeometricDetector, GeometricDetectorConfig
 from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.grasp_sampling import GraspSamplingConfig
 from anygrasp_perception.gripper import GripperGeometry
 from anygrasp_perception.refraction import undo_refraction
 from anygrasp_perception.se3 import inverse, transform_points
+from anygrasp_tracking.dense_detection import dense_detector
 from anygrasp_tracking.tracking_frame import TrackingFrame
 
-__all__ = ["LONG_JAWS", "WaterPerception", "WaterPerceptionConfig"]
+__all__ = [
+    "LONG_JAWS",
+    "WaterPerception",
+    "WaterPerceptionConfig",
+    "check_fits",
+    "create_water_detector",
+]
 
 _Corner = tuple[float, float, float]
 
@@ -46,7 +56,7 @@ class WaterPerceptionConfig:
     approach_cone_rad: float = math.radians(14.0)  # of the approach about straight down
     floor_stride: int = 4  # of the floor every n-th point is enough
     max_grasps: int = 100
-    focus_m: float = 0.14  # half the edge of the square that is looked at while something is followed
+    focus_m: float = 0.10  # half the edge of the square that is looked at while something is followed
     opening_m: float = 0.065  # between the own fingers while they wait
     own_margin_m: float = 0.015  # around the own fingers, which are cut out of the cloud
     gripper: GripperGeometry = LONG_JAWS
@@ -65,6 +75,31 @@ class WaterPerceptionConfig:
             raise ValueError(
                 f"floor_stride {self.floor_stride} and max_grasps {self.max_grasps} must be at least 1"
             )
+
+
+def check_fits(policy: str, detector: str) -> None:
+    """Raise ValueError when the tracking policy cannot do with the grasps of the detector."""
+    if policy == "association" and detector != "network":
+        raise ValueError(
+            f"the policy association needs the features of the detector network, not of {detector!r}: choose "
+            "that detector, or the policy appearance"
+        )
+
+
+def create_water_detector(name: str, policy: str) -> Detector:
+    """The detector called so, as a tracking policy and a loop of 5 Hz need it.
+
+    Raises:
+        ValueError, DetectorError, WeightsError: as `create_detector` and `dense_detector`.
+    """
+    if policy == "association":
+        return dense_detector()
+    if name != GeometricDetector.name:
+        return create_detector(name)
+    # All approaches lie in a narrow cone, where more of them at more seeds find the same grasps.
+    return GeometricDetector(
+        GeometricDetectorConfig(sampling=GraspSamplingConfig(max_seeds=120, random_approaches=2))
+    )
 
 
 class WaterPerception:

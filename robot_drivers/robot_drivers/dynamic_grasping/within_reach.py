@@ -33,7 +33,7 @@ def in_reach(T_base_target: Float64Array, servo: ServoConfig) -> bool:
 
 @dataclass(frozen=True)
 class WithinReach:
-    """Selection (see anygrasp_tracking.selection): the best grasp that the open fingers fit to."""
+    """Selection (see anygrasp_tracking.selection): the best grasp the open fingers fit to, far from walls."""
 
     servo: ServoConfig
     count: int = 1
@@ -52,5 +52,8 @@ class WithinReach:
             servo.workspace_min_m + inset,
             servo.workspace_max_m - inset,
         )
-        order = np.argsort(-grasps.scores, kind="stable")
+        low, high = np.array(servo.workspace_min_m[:2]), np.array(servo.workspace_max_m[:2])
+        from_walls = np.minimum(tips[:, :2] - low, high - tips[:, :2]).min(axis=1)
+        scores = grasps.scores + servo.middle_weight * np.clip(from_walls, 0.0, servo.middle_m)
+        order = np.argsort(-scores, kind="stable")
         return np.asarray(order[fits[order]], dtype=np.intp)

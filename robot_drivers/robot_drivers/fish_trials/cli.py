@@ -30,7 +30,7 @@ class TrialSeries:
 
     trials: int = 5  # paper VI-B
     seed: int = 0  # of the first
-    policy: str = "association"
+    policy: str = "appearance"
     prediction: bool = True
     detector: str = "geometric"
     fish: int = 8  # in the tank at first (paper VI-B)
@@ -69,7 +69,6 @@ def run_series(series: TrialSeries, report_path: Path | None = None) -> CatchRep
         "prediction": series.prediction,
         "detector": series.detector,
         "decision_s": series.config(0).decision_s,
-        "features": "hand-made (AppearanceFeatures)" if series.policy == "association" else "pose",
         "simulated": True,
     }
     for index in range(series.trials):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Any
 
 from robot_drivers.arms.arm import ArmError
 from robot_drivers.arms.flexiv import FlexivArm
+from robot_drivers.clock import Clock, WallClock
 from robot_drivers.grippers.gripper import GripperError, GripperLost, GripperState, GripperTimeout
 
 __all__ = ["FlexivGripper", "FlexivGripperConfig"]
@@ -56,10 +56,14 @@ class FlexivGripper:
 
     Args:
         arm: connected before the gripper is.
+        clock: what it waits by for the fingers.
     """
 
-    def __init__(self, arm: FlexivArm, config: FlexivGripperConfig | None = None) -> None:
+    def __init__(
+        self, arm: FlexivArm, config: FlexivGripperConfig | None = None, clock: Clock | None = None
+    ) -> None:
         self.config = config or FlexivGripperConfig()
+        self._clock = clock or WallClock()
         self._arm = arm
         self._gripper: Any = None
         self._limits: Any = None
@@ -172,12 +176,12 @@ class FlexivGripper:
             raise GripperError(f"the Rizon {problem} ({error})") from error
 
     def _wait_for_rest(self, limit_s: float, what: str) -> None:
-        begin_s = time.monotonic()
+        begin_s = self._clock.now_s()
         moved = False
         while not self._stop_requested.is_set():
             moving = self._call(lambda gripper: gripper.states(), "does not say its state").is_moving
             moved = moved or moving
-            waited_s = time.monotonic() - begin_s
+            waited_s = self._clock.now_s() - begin_s
             if not moving and (moved or waited_s > _REACTION_S):
                 return
             if waited_s > limit_s:
@@ -185,7 +189,7 @@ class FlexivGripper:
                 raise GripperTimeout(
                     f"the gripper did not {what} within {limit_s:.0f} s: is it powered and free to move?"
                 )
-            self._stop_requested.wait(_POLL_S)
+            self._clock.wait(self._stop_requested, _POLL_S)
 
     def _reading(self, width_m: float) -> float:
         config = self.config

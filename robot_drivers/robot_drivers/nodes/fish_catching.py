@@ -19,18 +19,23 @@ from anygrasp_bringup.nodes.parameters import declare_parameters
 from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_bringup.nodes.spinning import run_node
 from anygrasp_msgs.action import CatchFish
-from anygrasp_perception.detectors import create_detector
 from anygrasp_sim.nodes.fish_cell import FishCellConfigOnTopics, FishCellOnTopics
+from anygrasp_tracking.policies import POLICIES, make_policy
 from robot_drivers.arms.arm import ArmError
 from robot_drivers.arms.flexiv import FlexivArm, FlexivArmConfig
+from robot_drivers.clock import WallClock
 from robot_drivers.dynamic_grasping.catch_config import CatchConfig
 from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLimits
 from robot_drivers.dynamic_grasping.catch_record import CatchStage
 from robot_drivers.dynamic_grasping.servo_geometry import Closeness
 from robot_drivers.dynamic_grasping.steered_arm import SteeredArm
-from robot_drivers.dynamic_grasping.water_perception import WaterPerception, WaterPerceptionConfig
+from robot_drivers.dynamic_grasping.water_perception import (
+    WaterPerception,
+    WaterPerceptionConfig,
+    check_fits,
+    create_water_detector,
+)
 from robot_drivers.executors.pick_errors import PickError, PickFailed
-from robot_drivers.fish_trials.lock_step import POLICIES, create_policy
 from robot_drivers.grippers.flexiv import FlexivGripper, FlexivGripperConfig
 from robot_drivers.nodes.log_bridge import bridge_logs
 from robot_drivers.nodes.robot_link import RobotLink
@@ -40,7 +45,7 @@ from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
 
 __all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,9 @@ class FishCatchingNodeConfig:
 
     sim: bool = True  # run the simulated cell in this process, False: drive the Flexiv arm of `arm`
     base_frame: str = "base"  # the robot's base frame
-    policy: str = "association"  # or nearest: which grasp of a new image is the target's
+    # Which grasp of a new image is the target's: association (learned, of the detector network), appearance
+    # (hand-made features) or nearest.
+    policy: str = "appearance"
     detector: str = "geometric"  # see anygrasp_perception.detectors
     tool_rate_hz: float = 50.0  # how often `base` -> `tool0` is published
     retry_s: float = 2.0  # pause before a lost robot is connected again
@@ -66,6 +73,7 @@ class FishCatchingNodeConfig:
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise ValueError(f"no policy {self.policy!r}; choose one of {', '.join(POLICIES)}")
+        check_fits(self.policy, self.detector)
         for name in ("tool_rate_hz", "retry_s", "image_timeout_s", "tf_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
@@ -75,10 +83,8 @@ def patient(config: FishCatchingNodeConfig) -> FishCatchingNodeConfig:
     """The same with limits of wall time that a simulation on a busy machine needs."""
     return replace(
         config,
-        arm=replace(config.arm, data_timeout_s=_PATIENCE_S),
-        gripper=replace(config.gripper, move_timeout_s=_PATIENCE_S, activation_timeout_s=_PATIENCE_S),
-        image_timeout_s=max(config.image_timeout_s, 10.0),
-        tf_timeout_s=max(config.tf_timeout_s, 5.0),
+        image_timeout_s=max(config.image_timeout_s, _PATIENCE_S),
+        tf_timeout_s=max(config.tf_timeout_s, _PATIENCE_S),
     )
 
 
@@ -92,23 +98,24 @@ class FishCatchingNode(Node):
         self._cell = FishCellOnTopics(self, config.simulation) if config.sim else None
         if self._cell is not None:
             config = self._config = patient(config)
-        arm = FlexivArm(config.arm, rdk=None if self._cell is None else self._cell.rdk)
+        rdk, clock = (None, WallClock()) if self._cell is None else (self._cell.rdk, self._cell.clock)
+        arm = FlexivArm(config.arm, rdk, clock)
         driven = DryRunArm(arm) if config.dry_run else arm
-        steered = SteeredArm(SafeArm(driven, config.limits), config.limits)
-        fingers = FlexivGripper(arm, config.gripper)
+        steered = SteeredArm(SafeArm(driven, config.limits, clock), config.limits, clock=clock)
+        fingers = FlexivGripper(arm, config.gripper, clock)
         gripper = DryRunGripper(fingers, config.gripper.open_width_m) if config.dry_run else fingers
         if config.dry_run:
             self.get_logger().warning("dry run: goals are logged, nothing moves")
         self._one_goal = threading.Lock()
         self._halting = threading.Lock()
         self._goal: ServerGoalHandle | None = None
-        perception = WaterPerception(create_detector(config.detector), config.perception)
+        perception = WaterPerception(create_water_detector(config.detector, config.policy), config.perception)
         self._catcher = CatchExecutor(
             config.catching,
             steered,
             gripper,
             lambda newer_than_s, about: self._eyes(newer_than_s, about),
-            create_policy(config.policy),
+            make_policy(config.policy),
             self._now_s,
             self._on_progress,
         )
@@ -248,6 +255,9 @@ class FishCatchingNode(Node):
             self.get_logger().error(f"the arm did not take the stop: {error}")
 
     def _now_s(self) -> float:
+        """By the clock of the images' stamps."""
+        if self._cell is not None:
+            return self._cell.clock.now_s()  # what /clock says later
         return self.get_clock().now().nanoseconds * 1e-9
 
     def _publish_diagnostics(self) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from types import TracebackType
 
 import numpy as np
@@ -15,15 +14,18 @@ from scipy.spatial.transform import Rotation
 from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import Arm, ArmError
 from robot_drivers.arms.straight_line import StraightLine
+from robot_drivers.clock import Clock, WallClock
 from robot_drivers.safety.limits import SafetyLimits
 from robot_drivers.safety.motion_check import MotionCheck
 
-__all__ = ["ServoStepper", "Steering"]
+__all__ = ["ServoStepper", "Steering", "SteppedSteering"]
 
 _LOG = logging.getLogger(__name__)
 
 # Share of the acceleration that is used: what is measured and how steps are timed is not exact.
 _RESERVE = 0.8
+
+_NEVER = threading.Event()  # never set: a step is not cut short
 
 
 class ServoStepper:
@@ -110,10 +112,16 @@ class Steering:
         arm: wrapped in the same safety limits, connected.
         period_s: between servo steps.
         goal_timeout_s: age at which a goal counts no more.
+        clock: what steps and ages are timed by.
     """
 
     def __init__(
-        self, arm: Arm, limits: SafetyLimits, period_s: float = 0.02, goal_timeout_s: float = 0.5
+        self,
+        arm: Arm,
+        limits: SafetyLimits,
+        period_s: float = 0.02,
+        goal_timeout_s: float = 0.5,
+        clock: Clock | None = None,
     ) -> None:
         if not 0.0 < period_s <= limits.max_servo_period_s or not goal_timeout_s > 0.0:
             raise ValueError(
@@ -125,6 +133,7 @@ class Steering:
         self._check = MotionCheck(limits)
         self._period_s = period_s
         self._goal_timeout_s = goal_timeout_s
+        self._clock = clock or WallClock()
         self._goal: tuple[Float64Array, float, float, float] | None = None  # pose, speed, acceleration, when
         self._error: ArmError | None = None
         self._ending = threading.Event()
@@ -144,7 +153,7 @@ class Steering:
             if not value > 0.0:
                 raise ValueError(f"{name} is {value}; it must be positive")
         T = self._check.pose(T_base_tcp)
-        self._goal = (T, speed_m_s, acceleration_m_s2, time.monotonic())
+        self._goal = (T, speed_m_s, acceleration_m_s2, self._clock.now_s())
 
     def __enter__(self) -> Steering:
         self._thread.start()
@@ -159,22 +168,18 @@ class Steering:
     def _run(self) -> None:
         try:
             stepper = ServoStepper(self._arm.tcp_pose(), self._limits, self._period_s)
-            due_s = time.monotonic()
+            due_s = self._clock.now_s()
             while not (self._ending.is_set() and stepper.rests):
                 self._step(stepper)
-                due_s = max(due_s + self._period_s, time.monotonic())
-                time.sleep(due_s - time.monotonic() if due_s > time.monotonic() else 0.0)
+                due_s = max(due_s + self._period_s, self._clock.now_s())
+                self._clock.wait(_NEVER, max(0.0, due_s - self._clock.now_s()))
         except ArmError as error:
             self._error = error
-        try:
-            self._arm.end_servo()
-        except ArmError as error:
-            _LOG.error("the servo did not end: %s", error)
-            self._error = self._error or error
+        self._end()
 
     def _step(self, stepper: ServoStepper) -> None:
         goal = self._goal
-        fresh = goal is not None and time.monotonic() - goal[3] <= self._goal_timeout_s
+        fresh = goal is not None and self._clock.now_s() - goal[3] <= self._goal_timeout_s
         if goal is not None and fresh and not self._ending.is_set():
             T_base_tcp = stepper.step(goal[0], goal[1], goal[2])
         elif stepper.rests:
@@ -182,6 +187,42 @@ class Steering:
         else:
             T_base_tcp = stepper.brake()
         self._arm.servo(T_base_tcp, duration_s=self._period_s)
+
+    def _end(self) -> None:
+        try:
+            self._arm.end_servo()
+        except ArmError as error:
+            _LOG.error("the servo did not end: %s", error)
+            self._error = self._error or error
+
+
+class SteppedSteering(Steering):
+    """Steering in lock-step: whoever lets time pass calls `step` once in every `period_s`."""
+
+    def __enter__(self) -> SteppedSteering:
+        self._stepper: ServoStepper | None = ServoStepper(self._arm.tcp_pose(), self._limits, self._period_s)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        while self._stepper is not None and not self._stepper.rests:
+            self.step()
+            self._clock.wait(_NEVER, self._period_s)
+        if self._stepper is not None:
+            self._end()
+        self._stepper = None
+
+    def step(self) -> None:
+        """Send the step of one period; nothing after the end of the context, or once the arm has refused."""
+        if self._stepper is None:
+            return
+        try:
+            self._step(self._stepper)
+        except ArmError as refusal:
+            self._error, self._stepper = refusal, None
+            self._end()
 
 
 def _displaced(T: Float64Array, way_m: Float64Array, turn_rad: Float64Array) -> Float64Array:
