@@ -72,7 +72,12 @@ def main() -> None:
     image = Image(width=_WIDTH, height=_HEIGHT, step=3 * _WIDTH, encoding="rgb8")
     image.data = array.array("B", bytes(3 * _WIDTH * _HEIGHT))
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     while not over.wait(_PERIOD_S):
         if publisher.get_subscription_count():
             image.header.stamp.sec += 1
