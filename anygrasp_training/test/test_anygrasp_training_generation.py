@@ -305,7 +305,9 @@ def test_generation_configs_that_cannot_work_are_refused(changes, message):
 def test_the_command_line_says_what_is_wrong_in_one_line(tmp_path, capsys):
     arguments = ["scenes", "--out", str(tmp_path), "--count", "1", "--objects", "2"]
     assert main(arguments) == 1
-    assert capsys.readouterr().err.startswith("anygrasp-data: GenerationConfig.object_count 2 must be")
+    assert capsys.readouterr().err.startswith(
+        "anygrasp-data: GenerationConfig.object_count 2 with 0 meshes must be"
+    )
 
 
 def test_sequences_are_generated_from_the_command_line(tmp_path, capsys):
