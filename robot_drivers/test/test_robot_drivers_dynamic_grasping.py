@@ -13,11 +13,10 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.se3 import make_transform, rotation_angle
 from anygrasp_tracking.correspondence import NearestPolicy
 from anygrasp_tracking.tracking_frame import TrackingFrame
-from robot_drivers.arms.arm import ArmError, UnreachablePose
+from robot_drivers.arms.arm import ArmError
 from robot_drivers.arms.kinematic import KinematicArm
 from robot_drivers.dynamic_grasping.catch_config import CatchConfig, CatchMotionConfig, ServoConfig
 from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLimits, without_prediction
-from robot_drivers.dynamic_grasping.catch_moves import CatchMoves
 from robot_drivers.dynamic_grasping.catch_record import CatchStage
 from robot_drivers.dynamic_grasping.foresight import Foresight
 from robot_drivers.dynamic_grasping.servo_geometry import closeness, fingers_inside, pregrasp_pose, tool_pose
@@ -25,7 +24,6 @@ from robot_drivers.dynamic_grasping.within_reach import WithinReach
 from robot_drivers.executors.grasp_target import R_GRASP_TCP
 from robot_drivers.executors.perception import PerceptionError
 from robot_drivers.executors.pick_errors import PickError, PickFailed
-from robot_drivers.executors.stop_switch import StopSwitch
 from robot_drivers.grippers.kinematic import KinematicGripper
 from robot_drivers.safety import LimitViolation
 
@@ -405,38 +403,3 @@ def test_a_lost_arm_ends_the_run():
 def test_values_out_of_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
-
-
-def test_a_grasp_too_far_out_to_be_lifted_as_it_is_is_lifted_upright():
-    world = World(still)
-    wanted = world.arm.move_linear
-    ready = world.arm.forward_kinematics(np.array(READY))
-
-    def reach(T, **speeds):
-        if T[2, 3] > 0.0 and not np.allclose(T[:3, :3], ready[:3, :3]):
-            raise UnreachablePose("no joint angles")
-        wanted(T, **speeds)
-
-    world.arm.move_linear = reach
-    result = world.catch(max_attempts=1)
-    assert result.error_code is None
-    assert len(result.records) == 1
-    assert np.allclose(world.moves[-1][1][:3, :3], ready[:3, :3])
-
-
-def test_where_the_way_to_the_bin_leaves_the_limits_it_leads_by_the_ready_pose():
-    world = World(still)
-    move, ways = world.arm.move_joints, []
-
-    def near(joints_rad, **speeds):
-        ways.append(tuple(np.round(joints_rad, 6)))
-        if ways[-1] == tuple(np.round(THROW, 6)) and ways[-2:-1] != [tuple(np.round(READY, 6))]:
-            raise LimitViolation("OUTSIDE_WORKSPACE", "on the way outside")
-        move(joints_rad, **speeds)
-
-    world.catch(frames=1)
-    ways.clear()
-    world.arm.move_joints = near
-    moves = CatchMoves(world.arm, world.gripper, world.config.motion, StopSwitch())
-    moves.throw()
-    assert ways == [tuple(np.round(each, 6)) for each in (THROW, READY, THROW)]

@@ -6,11 +6,10 @@ from __future__ import annotations
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
-from robot_drivers.arms.arm import Arm, UnreachablePose
+from robot_drivers.arms.arm import Arm
 from robot_drivers.dynamic_grasping.catch_config import CatchMotionConfig
 from robot_drivers.executors.stop_switch import StopSwitch
 from robot_drivers.grippers.gripper import Gripper
-from robot_drivers.safety import LimitViolation
 
 __all__ = ["CatchMoves"]
 
@@ -60,13 +59,7 @@ class CatchMoves:
     def throw(self) -> bool:
         """Line 21: up, over the bin, and open; whether something was still held there."""
         self._lift()
-        try:
-            self._joints(self._config.throw_joints_rad)
-        except (
-            LimitViolation
-        ):  # refused before it moved: the way there leaves the limits, that by ready may not
-            self._joints(self._config.ready_joints_rad)
-            self._joints(self._config.throw_joints_rad)
+        self._joints(self._config.throw_joints_rad)
         held = self._gripper.state().object_detected
         self._grip(self._config.open_width_m)
         return held
@@ -75,12 +68,7 @@ class CatchMoves:
         T_up = self._arm.tcp_pose().copy()
         if T_up[2, 3] < self._config.lift_height_m - 1e-3:
             T_up[2, 3] = self._config.lift_height_m
-            try:
-                self._linear(T_up, self._config.lift_speed_m_s)
-            except UnreachablePose:  # it leans too far out for that height: upright on the way
-                ready = self._arm.forward_kinematics(np.array(self._config.ready_joints_rad))
-                T_up[:3, :3] = ready[:3, :3]
-                self._linear(T_up, self._config.lift_speed_m_s)
+            self._linear(T_up, self._config.lift_speed_m_s)
 
     def _linear(self, T_base_tcp: Float64Array, speed_m_s: float) -> None:
         self._stop.check()
