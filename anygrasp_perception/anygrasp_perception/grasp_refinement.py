@@ -21,7 +21,7 @@ __all__ = ["GraspRefiner", "RefinementConfig", "vary_grasps"]
 class RefinementConfig:
     """How much is judged and tried. Raises ValueError on values out of range.
 
-    The network offers approaches some 12 deg apart and in-plane angles 15 deg apart; contacts that are to
+    The network offers approaches 11 deg apart and in-plane angles 15 deg apart; contacts that are to
     hold at a friction of 0.2 must be met within 11 deg.
     """
 

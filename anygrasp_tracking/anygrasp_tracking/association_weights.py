@@ -9,11 +9,8 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
-from anygrasp_perception.atomic_files import write_atomically
-from anygrasp_perception.network.weights import WeightsError
+from anygrasp_perception.network.weights import fill_module, fitting_weights, read_weights, save_weights
 from anygrasp_tracking.association_config import AssociationNetworkConfig
 from anygrasp_tracking.association_network import AssociationNetwork
 
@@ -26,6 +23,7 @@ __all__ = [
 ]
 
 FORMAT = "anygrasp-association-1"
+_COMMAND = "anygrasp-train association"
 
 
 def shipped_association_weights() -> Path:
@@ -40,31 +38,12 @@ def geometry_digest(weights: Path | str) -> str:
 
 def save_association(network: AssociationNetwork, path: Path, notes: dict[str, str] | None = None) -> None:
     """Write a network, whole or not at all; `notes` go into the header. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    header = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(network.config)), **(notes or {})}
-    write_atomically(path, save(tensors, metadata=header))
+    save_weights(network, FORMAT, dataclasses.asdict(network.config), path, notes)
 
 
 def read_header(path: Path | str) -> dict[str, str]:
-    """The header of a weights file: format, config and notes.
-
-    Raises WeightsError when the file is missing, broken, or of another kind.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights; give a file written by `anygrasp-train association`")
-    try:
-        with safe_open(path, framework="pt") as archive:
-            header: dict[str, str] = archive.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path}: not a safetensors file ({error}); copy or train the weights again"
-        ) from error
-    if header.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: format is {header.get('format')!r}, need {FORMAT!r}: no association weights"
-        )
-    return header
+    """The header of a weights file: format, config and notes. Raises WeightsError as `read_weights` does."""
+    return read_weights(path, FORMAT, _COMMAND)[0]
 
 
 def load_association(path: Path | str, device: torch.device | str = "cpu") -> AssociationNetwork:
@@ -72,18 +51,8 @@ def load_association(path: Path | str, device: torch.device | str = "cpu") -> As
 
     Raises WeightsError when the file is missing, broken, of another kind, or does not fit its own config.
     """
-    header = read_header(path)
-    try:
-        with safe_open(path, framework="pt") as archive:
-            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118, no mapping
+    header, tensors = read_weights(path, FORMAT, _COMMAND)
+    with fitting_weights(path):
         network = AssociationNetwork(AssociationNetworkConfig.from_dict(json.loads(header["config"])))
-        network.load_state_dict(tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(
-            f"{path}: the weights do not fit their config ({reason}); train them again"
-        ) from error
-    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if bad:
-        raise WeightsError(f"{path}: NaN or infinite values in {', '.join(bad[:3])}; train the weights again")
+        fill_module(network, tensors)
     return network.to(device).eval()

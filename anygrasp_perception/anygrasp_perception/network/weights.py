@@ -24,11 +24,14 @@ from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
 __all__ = [
     "BACKENDS",
     "WeightsError",
+    "fill_module",
+    "fitting_weights",
     "load_network",
     "load_verifier",
     "read_weights",
     "save_network",
     "save_verifier",
+    "save_weights",
 ]
 
 FORMAT = "anygrasp-geometry-1"
@@ -42,21 +45,20 @@ class WeightsError(RuntimeError):
 
 def save_network(network: GraspNetwork, path: Path, notes: dict[str, str] | None = None) -> None:
     """Write an unfolded network, whole or not at all; `notes` go into the header. Raises OSError."""
-    _save(network, FORMAT, dataclasses.asdict(network.config), path, notes)
+    save_weights(network, FORMAT, dataclasses.asdict(network.config), path, notes)
 
 
 def save_verifier(verifier: GraspVerifier, path: Path, notes: dict[str, str] | None = None) -> None:
     """Write a verifier as `save_network` does a network."""
-    _save(verifier, VERIFIER_FORMAT, dataclasses.asdict(verifier.config), path, notes)
+    save_weights(verifier, VERIFIER_FORMAT, dataclasses.asdict(verifier.config), path, notes)
 
 
 def load_verifier(path: Path | str, device: torch.device | str = "cpu") -> GraspVerifier:
     """Read a verifier, ready for inference. Raises WeightsError as `load_network` does."""
     header, tensors = read_weights(path, VERIFIER_FORMAT, "anygrasp-train verifier")
-    with _fitting(path):
+    with fitting_weights(path):
         verifier = GraspVerifier(VerifierConfig.from_dict(json.loads(header["config"])))
-        _check_shapes(verifier.state_dict(), tensors)
-        verifier.load_state_dict(tensors)
+        fill_module(verifier, tensors)
     return verifier.to(device).eval()
 
 
@@ -74,10 +76,9 @@ def load_network(
     if backend == "minkowski" and not fold:
         raise ValueError("backend 'minkowski' is for inference only; train with backend 'torch'")
     header, tensors = read_weights(path, FORMAT, "anygrasp-train geometry")
-    with _fitting(path):
+    with fitting_weights(path):
         network = GraspNetwork(NetworkConfig.from_dict(json.loads(header["config"])))
-        _check_shapes(network.state_dict(), tensors)
-        network.load_state_dict(tensors)
+        fill_module(network, tensors)
     network = network.to(device)
     if not fold:
         return network
@@ -114,19 +115,27 @@ def read_weights(path: Path | str, wanted: str, command: str) -> tuple[dict[str,
 
 
 @contextmanager
-def _fitting(path: Path | str) -> Iterator[None]:
-    """Name the file when its tensors do not fit its config."""
+def fitting_weights(path: Path | str) -> Iterator[None]:
+    """Raise WeightsError, with the file's name, when its tensors do not fit its config."""
     try:
         yield
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{path}: the weights do not fit their config ({error}); train them again"
+            f"{path}: the weights do not fit their config ({reason}); train them again"
         ) from error
 
 
-def _save(
+def fill_module(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Load tensors into a module; raises ValueError naming the first that is not of its shape."""
+    _check_shapes(module.state_dict(), tensors)
+    module.load_state_dict(tensors)
+
+
+def save_weights(
     module: nn.Module, kind: str, config: dict[str, object], path: Path, notes: dict[str, str] | None
 ) -> None:
+    """Write a module of the format `kind`, whole or not at all; config and notes go into the header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     header = {"format": kind, "config": json.dumps(config), **(notes or {})}
     write_atomically(path, save(tensors, metadata=header))
