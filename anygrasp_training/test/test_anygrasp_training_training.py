@@ -387,5 +387,5 @@ def test_verifier_from_the_command_line(folder, tmp_path, capsys):
     assert "verifier.safetensors: 1 frames, 1 epochs" in capsys.readouterr().out
     assert main(options) == 1
     assert "--resume" in capsys.readouterr().err
-    assert main([*options, "--samples", str(tmp_path)]) == 1
+    assert main([*options, "--resume", "--samples", str(tmp_path)]) == 1
     assert "no samples" in capsys.readouterr().err

@@ -23,7 +23,12 @@ from anygrasp_training.association.contrastive import contrastive_loss, recall_a
 from anygrasp_training.association.pairs import PairConfig, PairSampler, PairSide, TrainingPair
 from anygrasp_training.association.seen_dataset import SeeingConfig, SeenScene, see_dataset
 from anygrasp_training.generation.workers import Workers
-from anygrasp_training.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from anygrasp_training.training.checkpoint import (
+    Progress,
+    begin_or_resume,
+    checkpoint_path,
+    save_checkpoint,
+)
 
 __all__ = ["AssociationTrainer", "AssociationTrainingConfig"]
 
@@ -89,17 +94,9 @@ class AssociationTrainer:
             AssociationNetworkConfig(seed_channels=sizes.feature_channels, grasp_channels=sizes.head_channels)
         )
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
-        self.progress = Progress()
+        self._checkpoint = checkpoint_path(out, resume)
         out.mkdir(parents=True, exist_ok=True)
-        self._checkpoint = out / "checkpoint.safetensors"
-        if self._checkpoint.is_file():
-            if not resume:
-                raise FileExistsError(
-                    f"{out} holds a run already; give --resume to go on with it, or another --out"
-                )
-            self.progress = load_checkpoint(
-                self._checkpoint, self.network, self.optimizer, self._network_text()
-            )
+        self.progress = begin_or_resume(self._checkpoint, self.network, self.optimizer, self._network_text())
         scenes: list[SeenScene] = []
         for root in datasets:
             scenes += see_dataset(root, geometry, out / "seen", config.seeing, workers or Workers(), progress)

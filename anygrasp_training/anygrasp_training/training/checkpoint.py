@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from anygrasp_perception.atomic_files import write_atomically
 
-__all__ = ["CheckpointError", "Progress", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "CheckpointError",
+    "Progress",
+    "begin_or_resume",
+    "checkpoint_path",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 _FORMAT = "anygrasp-checkpoint-1"
 
@@ -79,3 +86,21 @@ def load_checkpoint(
             key, _, parameter = rest.partition(".")
             optimizer.state[parameters[parameter]][key] = tensor
     return Progress(**json.loads(header["progress"]))
+
+
+def checkpoint_path(out: Path, resume: bool) -> Path:
+    """Where a run in the folder `out` keeps its checkpoint.
+
+    Raises FileExistsError when there is one and `resume` is false.
+    """
+    path = out / "checkpoint.safetensors"
+    if path.is_file() and not resume:
+        raise FileExistsError(f"{out} holds a run already; give --resume to go on with it, or another --out")
+    return path
+
+
+def begin_or_resume(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, config: str
+) -> Progress:
+    """Restore the checkpoint at `path` as `load_checkpoint` does, or begin where there is none."""
+    return load_checkpoint(path, network, optimizer, config) if path.is_file() else Progress()

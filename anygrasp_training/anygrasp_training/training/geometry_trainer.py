@@ -20,7 +20,12 @@ from anygrasp_perception.network.grasp_network import GraspNetwork
 from anygrasp_perception.network.matmul import fast_float32
 from anygrasp_perception.network.voxel_cloud import VoxelBatch
 from anygrasp_perception.network.weights import load_network, save_network
-from anygrasp_training.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from anygrasp_training.training.checkpoint import (
+    Progress,
+    begin_or_resume,
+    checkpoint_path,
+    save_checkpoint,
+)
 from anygrasp_training.training.geometry_config import GeometryTrainingConfig
 from anygrasp_training.training.geometry_losses import cloud_losses, weighted_sum
 from anygrasp_training.training.geometry_sample import GeometrySample
@@ -64,17 +69,9 @@ class GeometryTrainer:
             # Only there: the cylinders are normalised cloud by cloud, in one process too.
             share_batch_statistics(self.network.backbone)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
-        self.progress = Progress()
+        self._checkpoint = checkpoint_path(out, resume)
         out.mkdir(parents=True, exist_ok=True)
-        self._checkpoint = out / "checkpoint.safetensors"
-        if self._checkpoint.is_file():
-            if not resume:
-                raise FileExistsError(
-                    f"{out} holds a run already; give --resume to go on with it, or another --out"
-                )
-            self.progress = load_checkpoint(
-                self._checkpoint, self.network, self.optimizer, self._network_text()
-            )
+        self.progress = begin_or_resume(self._checkpoint, self.network, self.optimizer, self._network_text())
         self._stream = SampleStream(datasets, config, self.progress.step, group.rank, group.world)
         self._worker = worker
 

@@ -12,6 +12,7 @@ import torch
 from anygrasp_perception.network.weights import load_network, load_verifier
 from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig, shipped_weights
 from anygrasp_training.dataset import DatasetError
+from anygrasp_training.training.checkpoint import checkpoint_path
 from anygrasp_training.training.verifier_samples import CollectingConfig, collect_samples, read_samples
 from anygrasp_training.training.verifier_trainer import VerifierTrainer, VerifierTrainingConfig
 
@@ -56,6 +57,8 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
 def train_verifier(options: argparse.Namespace) -> None:
     """Collect and train; raises what the parts raise."""
     torch.set_num_threads(options.threads)
+    if not options.collect_only:
+        checkpoint_path(options.out, options.resume)  # refuse now, not after minutes of collecting
     verifier = None if options.verifier is None else load_verifier(options.verifier)
     detector = NetworkDetector(
         NetworkDetectorConfig(min_score=_MIN_SCORE, threads=options.threads),

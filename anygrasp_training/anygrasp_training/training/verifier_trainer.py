@@ -21,7 +21,12 @@ from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
 from anygrasp_perception.network.matmul import fast_float32
 from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
 from anygrasp_perception.network.weights import load_verifier, save_verifier
-from anygrasp_training.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from anygrasp_training.training.checkpoint import (
+    Progress,
+    begin_or_resume,
+    checkpoint_path,
+    save_checkpoint,
+)
 from anygrasp_training.training.verifier_samples import VerifierSamples
 
 __all__ = ["VerifierTrainer", "VerifierTrainingConfig", "mirror_grasps"]
@@ -87,17 +92,9 @@ class VerifierTrainer:
         self._crops = torch.from_numpy(samples.crops)
         self._context = torch.from_numpy(samples.context)
         self._holds, self._known = _targets(samples.friction, self.verifier.config)
-        self.progress = Progress()
+        self._checkpoint = checkpoint_path(out, resume)
         out.mkdir(parents=True, exist_ok=True)
-        self._checkpoint = out / "checkpoint.safetensors"
-        if self._checkpoint.is_file():
-            if not resume:
-                raise FileExistsError(
-                    f"{out} holds a run already; give --resume to go on with it, or another --out"
-                )
-            self.progress = load_checkpoint(
-                self._checkpoint, self.verifier, self.optimizer, self._network_text()
-            )
+        self.progress = begin_or_resume(self._checkpoint, self.verifier, self.optimizer, self._network_text())
 
     def train(self) -> GraspVerifier:
         """Train to the end of the schedule, with weights after each epoch. Returns the verifier."""
