@@ -244,6 +244,18 @@ def test_a_way_from_outside_leads_back_in_and_nowhere_else():
 POST = (-0.05, -0.55, 0.0, 0.05, -0.45, 0.4)  # between left and right
 
 
+def test_an_arm_that_rests_a_little_beyond_the_tilt_it_was_sent_to_may_go_on_but_not_tilt_more():
+    recorder, arm = connected(SafetyLimits(max_tilt_rad=math.radians(25.0)))
+    at_rest = tilted(math.radians(25.02))
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, 0.2, at_rest))
+    arm.move_linear(pose(0.0, -0.5, 0.3, at_rest), **LINE)  # the lift after a grasp at the limit
+    with pytest.raises(LimitViolation, match="tool tilted"):
+        arm.move_linear(pose(0.0, -0.5, 0.4, tilted(math.radians(25.03))), **LINE)
+    recorder._q = recorder.inverse_kinematics(pose(0.0, -0.5, 0.2, tilted(math.radians(25.2))))
+    with pytest.raises(LimitViolation, match="tool tilted"):  # more than a controller leaves
+        arm.move_linear(pose(0.0, -0.5, 0.3, tilted(math.radians(25.2))), **LINE)
+
+
 def test_a_keep_out_box_is_not_crossed_by_a_line_whose_ends_are_free():
     recorder, arm = connected(SafetyLimits(keep_out_boxes=POST))
     recorder._q = recorder.inverse_kinematics(pose(-0.25, -0.5, 0.2))

@@ -18,6 +18,9 @@ __all__ = ["MotionCheck"]
 # What rounding may add to a tilt or a position that is exactly on its limit.
 _ROUNDING = 1e-9
 
+# How far beyond its tilt an arm may come to rest: controllers end a move within hundredths of a degree.
+_AT_REST_RAD = math.radians(0.1)
+
 # Keep-out boxes are looked for at points this near to each other.
 _STEP_M, _STEP_RAD = 0.01, math.radians(3.0)
 
@@ -31,7 +34,8 @@ class MotionCheck:
     """Refuses what the limits do not allow; each method raises LimitViolation with value, limit and fix.
 
     A way that begins beyond a limit, because a person or a fault has put the arm there, may only lead back:
-    it ends within all limits and is nowhere further out than at its start.
+    it ends within all limits and is nowhere further out than at its start. An arm sent to the very limit of
+    the tilt may have come to rest a hundredth of a degree beyond it; it may go on as it stands.
     """
 
     def __init__(self, limits: SafetyLimits) -> None:
@@ -114,7 +118,8 @@ class MotionCheck:
         goal_rad, start_rad = (
             math.acos(min(1.0, max(-1.0, -float(line.at(end)[2, 2])))) for end in (1.0, 0.0)
         )
-        if goal_rad > limit_rad + _ROUNDING:
+        at_rest_rad = min(start_rad, limit_rad + _AT_REST_RAD)
+        if goal_rad > max(limit_rad, at_rest_rad) + _ROUNDING:
             raise LimitViolation(
                 "TILT_TOO_LARGE",
                 f"tool tilted {math.degrees(goal_rad):.1f} deg from straight down, limit "
