@@ -26,7 +26,7 @@ class RefinementConfig:
     """
 
     rounds: int = 2  # of trying; 0: the candidates are judged as they are
-    varied: int = 60  # of the best so far, spread out, in each round
+    varied: int = 45  # of the best so far, spread out, in each round
     variations: int = 5  # of each
     spread_m: float = 0.01  # two grasps that are nearer to each other than both of these are not both varied
     spread_rad: float = 0.3

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,7 @@ class NetworkDetectorConfig:
     threads: int = 1
     near: NearSceneConfig = field(default_factory=NearSceneConfig)
     # More than the 100 of the paper: most of the best lie side by side, and suppression leaves one of them.
-    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=1200))
+    post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=800))
 
     def __post_init__(self) -> None:
         for name in ("max_voxels", "obstacle_voxel_m", "target_share"):
@@ -160,7 +162,7 @@ class NetworkDetector:
             near = look_near(cloud, request, config.near)
             if not near.visible.any():
                 return _no_proposals(request, near.ruled_out, durations)
-            voxels = voxelise(near.points[near.visible], self.network.config.voxel_m, config.max_voxels, rng)
+            voxels, obstacles = self._voxelise(near, rng)
             allowed, ruled_out = self._allowed(voxels, near, request)
         if not allowed.any():
             return _no_proposals(request, ruled_out, durations)
@@ -178,13 +180,23 @@ class NetworkDetector:
         with timed(durations, "decode"):
             group, rejected = self._decode(prediction, request)
         with timed(durations, "obstacles"):
-            obstacles = voxelise(near.points, config.obstacle_voxel_m)
             surface = SurfacePoints(
                 PointGrid(obstacles.points), _obstacle_normals(obstacles, voxels, near, prediction)
             )
             on_target = None if near.target is None else self._on_target(obstacles, near.target)
         features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
         return Proposals(group, surface, request.with_target(on_target), rejected, durations, features)
+
+    def _voxelise(self, near: NearScene, rng: np.random.Generator) -> tuple[VoxelCloud, VoxelCloud]:
+        """What the network sees, and what collisions are checked against; at once where there are threads."""
+        config, voxel_m = self.config, self.network.config.voxel_m
+        see = partial(voxelise, near.points[near.visible], voxel_m, config.max_voxels, rng)
+        block = partial(voxelise, near.points, config.obstacle_voxel_m)
+        if config.threads == 1:
+            return see(), block()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            obstacles = pool.submit(block)
+            return see(), obstacles.result()
 
     def _allowed(
         self, voxels: VoxelCloud, near: NearScene, request: DetectionRequest

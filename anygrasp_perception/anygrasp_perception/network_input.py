@@ -28,7 +28,7 @@ class NearSceneConfig:
     min_depth_m: float = 0.1
     max_depth_m: float = 1.5  # farther points were not trained on, and no arm reaches them
     context_m: float = 0.15  # around a region or target: what the network sees to judge it
-    max_points: int = 160_000  # of more every second, third, ... one is used
+    max_points: int = 110_000  # of more every second, third, ... one is used
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_depth_m < self.max_depth_m:
