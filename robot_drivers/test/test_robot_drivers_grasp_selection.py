@@ -112,6 +112,27 @@ def joint_change(arm, T_base_tcp):
     return np.abs(arm.inverse_kinematics(T_base_tcp) - arm.joint_positions()).max()
 
 
+def test_a_grasp_beside_a_singularity_is_refused(arm):
+    # From a simulated bin: on the way up from here a UR5e made a protective stop.
+    x = np.array([-0.115, -0.366, -0.923])
+    x /= np.linalg.norm(x)
+    y = np.array([0.276, 0.881, -0.384])
+    y -= (x @ y) * x
+    y /= np.linalg.norm(y)
+    tip = np.array([-0.025, -0.351, 0.025])
+    group = GraspGroup.from_arrays(
+        rotation_matrices=[np.column_stack([x, y, np.cross(x, y)])],
+        translations=[tip - 0.02 * x],
+        widths=0.07,
+        scores=1.0,
+        depths=0.02,
+    )
+    error = refusal(group, arm)
+    assert error.code is PickError.UNREACHABLE
+    assert "singularity" in str(error)
+    assert aim(group, arm, TargetConfig(fingers=STRAIGHT, max_joint_change_rad_m=20.0)) is not None
+
+
 def test_the_other_turn_is_taken_when_only_that_can_be_reached(arm, monkeypatch):
     near = aim(grasps(PLACE), arm).T_base_tcp
     monkeypatch.setattr(arm, "is_reachable", lambda T: rotation_angle(T[:3, :3], near[:3, :3]) > 1.0)

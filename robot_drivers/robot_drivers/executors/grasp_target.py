@@ -14,6 +14,7 @@ from anygrasp_perception.grasp import HALF_TURN_X
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.se3 import make_transform
 from robot_drivers.arms.arm import Arm, UnreachablePose
+from robot_drivers.arms.joint_path import joint_change_per_m
 from robot_drivers.executors.finger_reach import FingerReach
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.safety import SafetyLimits
@@ -41,6 +42,9 @@ class TargetConfig:
     transit_height_m: float = 0.20  # fingertips travel at this height or above, base frame
     opening_margin_m: float = 0.005  # opened so much wider than the grasp asks, both sides together
     max_draw_back_m: float = 0.02  # a grasp too near the floor is drawn back at most so far
+    # Joints may turn so far for each metre of the lines to the grasp and up from it. At 0.5 m/s these are
+    # 2.75 rad/s; a UR's joints do 3.1, and it makes a protective stop where a singularity asks for more.
+    max_joint_change_rad_m: float = 5.5
     fingers: FingerReach = field(default_factory=FingerReach)
 
     def __post_init__(self) -> None:
@@ -56,6 +60,8 @@ class TargetConfig:
         for name in ("opening_margin_m", "max_draw_back_m"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; use 0 or more")
+        if not self.max_joint_change_rad_m > 0.0:
+            raise ValueError(f"max_joint_change_rad_m is {self.max_joint_change_rad_m}; use more than 0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,27 +112,51 @@ def aim_grasp(grasp: GraspGroup, arm: Arm, limits: SafetyLimits, config: TargetC
         T_base_tcp = make_transform(grasp.rotation_matrices[0] @ turn @ R_GRASP_TCP, origin)
         T_base_waypoint = _waypoint(T_base_tcp, config)
         _check_workspace([T_base_tcp[:3, 3], T_base_waypoint[:3, 3]], limits)
-        change_rad = _joint_change(arm, T_base_waypoint, T_base_tcp)
-        turns.append((change_rad, GraspTarget(grasp, T_base_tcp, T_base_waypoint, opening_m)))
-    change_rad, target = min(turns, key=lambda turn: turn[0])
-    if not np.isfinite(change_rad):
+        turns.append(GraspTarget(grasp, T_base_tcp, T_base_waypoint, opening_m))
+    reached = [(q, turn) for turn in turns if (q := _joints_at_waypoint(arm, turn)) is not None]
+    if not reached:
         raise PickFailed(
             PickError.UNREACHABLE,
             f"the arm reaches neither turn of the grasp at {_metres(origin)} m (base) and its waypoint at "
-            f"height {target.T_base_waypoint[2, 3]:.3f} m: choose a grasp nearer to the arm or more upright",
+            f"height {turns[0].T_base_waypoint[2, 3]:.3f} m: choose a grasp nearer to the arm or more "
+            "upright",
         )
-    return target
+    q_now = arm.joint_positions()
+    reached.sort(key=lambda found: float(np.abs(found[0] - q_now).max()))
+    for q_waypoint, target in reached:
+        if _joint_change_on_lines(arm, q_waypoint, target, config) <= config.max_joint_change_rad_m:
+            return target
+    raise PickFailed(
+        PickError.UNREACHABLE,
+        f"on the lines to the grasp at {_metres(origin)} m (base) and up from it a joint would turn more "
+        f"than {config.max_joint_change_rad_m:.1f} rad for each metre of the tool, as near a singularity: "
+        "choose another grasp",
+    )
 
 
-def _joint_change(arm: Arm, T_base_waypoint: Float64Array, T_base_tcp: Float64Array) -> float:
-    """Largest joint angle on the way to the waypoint, rad; infinite when it or the grasp is out of reach."""
+def _joints_at_waypoint(arm: Arm, target: GraspTarget) -> Float64Array | None:
+    """Joint angles at the waypoint, rad; None when it or the grasp is out of reach."""
     try:
-        q_waypoint = arm.inverse_kinematics(T_base_waypoint)
+        q_waypoint = arm.inverse_kinematics(target.T_base_waypoint)
+    except UnreachablePose:
+        return None
+    return q_waypoint if arm.is_reachable(target.T_base_tcp) else None
+
+
+def _joint_change_on_lines(
+    arm: Arm, q_waypoint: Float64Array, target: GraspTarget, config: TargetConfig
+) -> float:
+    """Largest change of a joint, rad a metre, down to the grasp and straight up; infinite where it ends."""
+    T_base_up = target.T_base_tcp.copy()
+    T_base_up[2, 3] = max(T_base_up[2, 3], config.transit_height_m)
+    try:
+        down, q_grasp = joint_change_per_m(
+            arm.nominal_poses, q_waypoint, target.T_base_waypoint, target.T_base_tcp
+        )
+        up, _ = joint_change_per_m(arm.nominal_poses, q_grasp, target.T_base_tcp, T_base_up)
     except UnreachablePose:
         return np.inf
-    if not arm.is_reachable(T_base_tcp):
-        return np.inf
-    return float(np.abs(q_waypoint - arm.joint_positions()).max())
+    return max(down, up)
 
 
 def _tip_inside_region(grasp: GraspGroup, opening_m: float, config: TargetConfig) -> Float64Array:
