@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From perceived grasps to the one executed, and why the others are not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from pick_rig import LIMITS, Rig, grasps
@@ -131,6 +133,14 @@ def test_a_grasp_beside_a_singularity_is_refused(arm):
     assert error.code is PickError.UNREACHABLE
     assert "singularity" in str(error)
     assert aim(group, arm, TargetConfig(fingers=STRAIGHT, max_joint_change_rad_m=20.0)) is not None
+
+
+def test_a_grasp_with_no_way_to_its_waypoint_is_refused(arm):
+    # From over the bin the joints swing the tool out to y = -0.435 m, further than both ends.
+    limits = dataclasses.replace(LIMITS, transit_min=(-0.60, -0.40, 0.05))
+    error = refusal(grasps((-0.15, -0.35, 0.05)), arm, limits=limits)
+    assert error.code is PickError.OUTSIDE_WORKSPACE
+    assert "transit box" in str(error)
 
 
 def test_the_other_turn_is_taken_when_only_that_can_be_reached(arm, monkeypatch):

@@ -17,7 +17,8 @@ from robot_drivers.arms.arm import Arm, UnreachablePose
 from robot_drivers.arms.joint_path import joint_change_per_m
 from robot_drivers.executors.finger_reach import FingerReach
 from robot_drivers.executors.pick_errors import PickError, PickFailed
-from robot_drivers.safety import SafetyLimits
+from robot_drivers.safety import LimitViolation, SafetyLimits
+from robot_drivers.safety.motion_check import MotionCheck
 
 __all__ = ["R_GRASP_TCP", "GraspTarget", "TargetConfig", "aim_grasp", "backed_off"]
 
@@ -123,15 +124,38 @@ def aim_grasp(grasp: GraspGroup, arm: Arm, limits: SafetyLimits, config: TargetC
         )
     q_now = arm.joint_positions()
     reached.sort(key=lambda found: float(np.abs(found[0] - q_now).max()))
+    refusal: PickFailed | None = None
     for q_waypoint, target in reached:
-        if _joint_change_on_lines(arm, q_waypoint, target, config) <= config.max_joint_change_rad_m:
+        try:
+            _check_way(arm, q_now, q_waypoint, target, limits, config)
+        except PickFailed as failure:
+            refusal = refusal or failure
+        else:
             return target
-    raise PickFailed(
-        PickError.UNREACHABLE,
-        f"on the lines to the grasp at {_metres(origin)} m (base) and up from it a joint would turn more "
-        f"than {config.max_joint_change_rad_m:.1f} rad for each metre of the tool, as near a singularity: "
-        "choose another grasp",
-    )
+    assert refusal is not None
+    raise refusal
+
+
+def _check_way(
+    arm: Arm,
+    q_now: Float64Array,
+    q_waypoint: Float64Array,
+    target: GraspTarget,
+    limits: SafetyLimits,
+    config: TargetConfig,
+) -> None:
+    """The joint move to the waypoint and the lines from there; raises PickFailed on what cannot be gone."""
+    try:
+        MotionCheck(limits).joints(arm.nominal_poses, q_now, q_waypoint, target.T_base_waypoint)
+    except LimitViolation as violation:
+        raise PickFailed(PickError(violation.code), str(violation)) from violation
+    if _joint_change_on_lines(arm, q_waypoint, target, config) > config.max_joint_change_rad_m:
+        raise PickFailed(
+            PickError.UNREACHABLE,
+            f"on the lines to the grasp at {_metres(target.T_base_tcp[:3, 3])} m (base) and up from it a "
+            f"joint would turn more than {config.max_joint_change_rad_m:.1f} rad for each metre of the tool, "
+            "as near a singularity: choose another grasp",
+        )
 
 
 def _joints_at_waypoint(arm: Arm, target: GraspTarget) -> Float64Array | None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +24,7 @@ _AT_REST_RAD = math.radians(0.1)
 
 # Keep-out boxes are looked for at points this near to each other.
 _STEP_M, _STEP_RAD = 0.01, math.radians(3.0)
+_JOINT_STEP_RAD = 0.05
 
 # Poses of nominal kinematics are off by a few millimetres from those of a calibrated arm.
 _NOMINAL_ERROR_M = 0.005
@@ -87,6 +89,18 @@ class MotionCheck:
             )
         if limits.keep_out_boxes:
             self.keep_out(np.concatenate((poses, T_base_goal[None])))
+
+    def joints(
+        self,
+        nominal_poses: Callable[[Float64Array], Float64Array],
+        q_now: Float64Array,
+        q_goal: Float64Array,
+        T_base_goal: Float64Array,
+    ) -> None:
+        """A joint move from and to angles (joints,) rad; `nominal_poses` is the arm's, see `joint_path`."""
+        steps = max(1, math.ceil(float(np.abs(q_goal - q_now).max()) / _JOINT_STEP_RAD))
+        samples = q_now + np.linspace(0.0, 1.0, steps + 1)[:, None] * (q_goal - q_now)
+        self.joint_path(nominal_poses(samples), T_base_goal)
 
     def inside(self, position: Float64Array, name: str, low: _Corner, high: _Corner) -> None:
         """A position (3,) in a box and above the minimum height."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +21,6 @@ from robot_drivers.safety.motion_check import MotionCheck
 __all__ = ["SafeArm"]
 
 _LOG = logging.getLogger(__name__)
-
-# A joint move is looked at in steps of at most this much of any joint.
-_JOINT_STEP_RAD = 0.05
 
 # A servo that pauses for longer begins anew, from rest and from where the arm is.
 _SERVO_PAUSE_S = 0.5
@@ -188,9 +184,7 @@ class SafeArm:
                 "the pose that was meant? Go there in two moves",
             )
         T_base_goal = self._check.pose(self._arm.forward_kinematics(q))
-        steps = max(1, math.ceil(way_rad / _JOINT_STEP_RAD))
-        samples = q_now + np.linspace(0.0, 1.0, steps + 1)[:, None] * (q - q_now)
-        self._check.joint_path(self._arm.nominal_poses(samples), T_base_goal)
+        self._check.joints(self._arm.nominal_poses, q_now, q, T_base_goal)
         return q
 
     def _check_duration(self, duration_s: float) -> None:
