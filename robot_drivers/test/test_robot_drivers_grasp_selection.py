@@ -135,12 +135,17 @@ def test_a_grasp_beside_a_singularity_is_refused(arm):
     assert aim(group, arm, TargetConfig(fingers=STRAIGHT, max_joint_change_rad_m=20.0)) is not None
 
 
-def test_a_grasp_with_no_way_to_its_waypoint_is_refused(arm):
-    # From over the bin the joints swing the tool out to y = -0.435 m, further than both ends.
+def test_the_way_to_the_waypoint_stays_in_the_transit_box(arm):
+    group = grasps((-0.15, -0.35, 0.05))
+    near = aim(group, arm).T_base_tcp
+    # From over the bin the joints swing the tool out to y = -0.435 m, further than both ends; with the
+    # other turn of the grasp less far.
     limits = dataclasses.replace(LIMITS, transit_min=(-0.60, -0.40, 0.05))
-    error = refusal(grasps((-0.15, -0.35, 0.05)), arm, limits=limits)
+    assert np.allclose(aim(group, arm, limits=limits).T_base_tcp, near @ HALF_TURN_Z)
+    limits = dataclasses.replace(LIMITS, keep_out_boxes=(0.1, -0.6, 0.0, 0.2, -0.1, 0.6))  # between
+    error = refusal(group, arm, limits=limits)
     assert error.code is PickError.OUTSIDE_WORKSPACE
-    assert "transit box" in str(error)
+    assert "keep-out" in str(error)
 
 
 def test_the_other_turn_is_taken_when_only_that_can_be_reached(arm, monkeypatch):
