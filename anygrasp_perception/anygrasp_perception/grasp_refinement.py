@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from anygrasp_perception.approach_steering import steer_into_cone
+from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.grasp_crops import SurfacePoints
 from anygrasp_perception.network.verifier import GraspVerifier
 from anygrasp_perception.nms import grasp_nms
+from anygrasp_perception.seen_objects import SeenObjects
 
 __all__ = ["GraspRefiner", "RefinementConfig", "vary_grasps"]
 
@@ -33,6 +36,12 @@ class RefinementConfig:
     turn_rad: float = 0.14  # standard deviation of the in-plane angle in the first round, less in later ones
     tilt_rad: float = 0.17  # of the turns about the other two axes, which half of the variations get
     shift_m: tuple[float, float, float] = (0.006, 0.003, 0.004)  # of the fingertips, along the grasp's axes
+    # Where an approach is asked for, this share of the variations comes exactly along it, and a grasp at the
+    # rim of its cone loses that much of its score: in simulated bins oblique grasps let go more often.
+    straight_share: float = 0.2
+    oblique_loss: float = 0.3
+    # Share of the score that a grasp at the end of its object loses. Fingers at an end let go more often.
+    off_centre_loss: float = 0.7
 
     def __post_init__(self) -> None:
         for name in ("rounds", "varied", "variations"):
@@ -41,6 +50,9 @@ class RefinementConfig:
         for name in ("spread_m", "spread_rad", "turn_rad", "tilt_rad"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"RefinementConfig.{name} must be 0 or more, got {getattr(self, name)}")
+        for name in ("straight_share", "oblique_loss", "off_centre_loss"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"RefinementConfig.{name} must be in [0, 1], got {getattr(self, name)}")
         if len(self.shift_m) != 3 or not all(0 <= shift < np.inf for shift in self.shift_m):
             raise ValueError(f"RefinementConfig.shift_m must be three lengths, got {self.shift_m}")
 
@@ -55,11 +67,17 @@ class GraspRefiner:
         rng: np.random.Generator,
         config: RefinementConfig | None = None,
         use_stable_score: bool = True,
+        request: DetectionRequest | None = None,
+        objects: SeenObjects | None = None,
     ) -> None:
-        """`surface` in the grasps' frame; with the stable score a judgement counts 1 - that (IV-B.1)."""
+        """`surface`, `request` and `objects` in the grasps' frame.
+
+        With the stable score what is off its object's centre counts less (IV-B.1): by what is seen of the
+        `objects`, without these by the grasps' own stable scores.
+        """
         self.verifier, self.surface, self._rng = verifier, surface, rng
         self.config = config or RefinementConfig()
-        self.use_stable_score = use_stable_score
+        self.use_stable_score, self.request, self.objects = use_stable_score, request, objects
 
     def refine(self, grasps: GraspGroup, clear: Callable[[GraspGroup], GraspGroup]) -> GraspGroup:
         """Return the grasps, judged, and those found near the best of them.
@@ -73,13 +91,34 @@ class GraspRefiner:
             if len(best) == 0:
                 break
             tried = best[np.repeat(np.arange(len(best)), config.variations)]
-            tried = clear(vary_grasps(tried, self._rng, config, 1.0 / (round_ + 1)))
+            tried = self._straighten(vary_grasps(tried, self._rng, config, 1.0 / (round_ + 1)))
+            tried = clear(tried)
             judged = GraspGroup.concatenate([judged, self._judge(tried)])
         return judged
 
+    def _straighten(self, grasps: GraspGroup) -> GraspGroup:
+        """Turn some of the grasps onto the approach asked for, if one is."""
+        if self.request is None or self.request.approach is None:
+            return grasps
+        chosen = np.flatnonzero(self._rng.random(len(grasps)) < self.config.straight_share)
+        straight = steer_into_cone(grasps[chosen], self.request.approach, 0.0)
+        R = grasps.rotation_matrices.copy()
+        R[chosen] = straight.rotation_matrices
+        reach = grasps.depths[:, None]
+        return grasps.replace(rotation_matrices=R, translations=grasps.fingertips - reach * R[:, :, 0])
+
     def _judge(self, grasps: GraspGroup) -> GraspGroup:
-        weights = 1.0 - np.nan_to_num(grasps.stable_scores) if self.use_stable_score else 1.0
-        return grasps.replace(scores=self.verifier.judge(grasps, self.surface) * weights)
+        config, request = self.config, self.request
+        scores = self.verifier.judge(grasps, self.surface).astype(np.float64)
+        if self.use_stable_score:
+            if self.objects is not None:
+                grasps = grasps.replace(stable_scores=self.objects.off_centre(grasps))
+            scores *= 1.0 - config.off_centre_loss * np.nan_to_num(grasps.stable_scores)
+        if request is not None and request.approach is not None:
+            axis = request.approach / np.linalg.norm(request.approach)
+            angle = np.arccos(np.clip(grasps.approaches @ axis, -1.0, 1.0))
+            scores *= 1.0 - config.oblique_loss * np.minimum(angle / request.approach_cone_rad, 1.0)
+        return grasps.replace(scores=scores)
 
 
 def vary_grasps(

@@ -37,6 +37,7 @@ from anygrasp_perception.observed_scene import in_region
 from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
+from anygrasp_perception.seen_objects import SeenObjects
 from anygrasp_perception.stage_times import timed
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 _CELLS = ANGLE_COUNT * len(DEPTHS_M)
+_TOGETHER = 1.9  # voxels from one mean point to another of the same object
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Proposals:
 
     grasps: GraspGroup  # candidates, camera frame
     surface: SurfacePoints | None  # what is seen of the scene; None when there are no candidates
+    objects: SeenObjects | None  # likewise
     request: DetectionRequest  # with the target's mask over the surface's points
     rejected: RejectCounts
     durations_s: dict[str, float]
@@ -140,7 +143,13 @@ class NetworkDetector:
         if self.verifier is not None and config.refinement is not None and not request.dense:
             rng = np.random.default_rng([request.seed, 1])
             refiner = GraspRefiner(
-                self.verifier, found.surface, rng, config.refinement, config.use_stable_score
+                self.verifier,
+                found.surface,
+                rng,
+                config.refinement,
+                config.use_stable_score,
+                found.request,
+                found.objects,
             )
         with _torch_threads(config.threads):
             grasps, dropped, durations = post_process(
@@ -184,8 +193,12 @@ class NetworkDetector:
                 PointGrid(obstacles.points), _obstacle_normals(obstacles, voxels, near, prediction)
             )
             on_target = None if near.target is None else self._on_target(obstacles, near.target)
+        with timed(durations, "objects"):
+            on_object = prediction.objectness > OBJECTNESS_LIMIT
+            objects = SeenObjects(voxels.points[on_object], _TOGETHER * voxels.voxel_m)
         features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
-        return Proposals(group, surface, request.with_target(on_target), rejected, durations, features)
+        asked = request.with_target(on_target)
+        return Proposals(group, surface, objects, asked, rejected, durations, features)
 
     def _voxelise(self, near: NearScene, rng: np.random.Generator) -> tuple[VoxelCloud, VoxelCloud]:
         """What the network sees, and what collisions are checked against; at once where there are threads."""
@@ -237,7 +250,7 @@ class NetworkDetector:
 def _no_proposals(
     request: DetectionRequest, rejected: RejectCounts, durations_s: dict[str, float]
 ) -> Proposals:
-    return Proposals(GraspGroup.empty(), None, request, rejected, durations_s, None)
+    return Proposals(GraspGroup.empty(), None, None, request, rejected, durations_s, None)
 
 
 def _result(

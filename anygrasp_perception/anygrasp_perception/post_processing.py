@@ -23,10 +23,14 @@ from anygrasp_perception.collision import CollisionConfig, detect_collisions
 from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.nms import grasp_nms
+from anygrasp_perception.observed_scene import in_region
 from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
 
 __all__ = ["PostProcessingConfig", "Refiner", "post_process"]
+
+_PAD_M = 0.01  # from the fingertips back to the middle of what the pads touch
+_BORDER_M = 0.005  # contacts may lie so far outside a region: depth noise at its border
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def post_process(
     with candidates.stage("centring"):
         _centre(candidates, scene, request, config)
         _apply_region(candidates, request)
+        _apply_region_to_contacts(candidates, request, config)
     if refiner is not None:
         with candidates.stage("refinement"):
             candidates.group = refiner.refine(
@@ -128,6 +133,7 @@ def _clear(
     candidates.group = centre_grasps(group, scene, request.gripper, config.centring_margin_m).grasps
     _reject_collisions(candidates, scene, request, config)
     _apply_region(candidates, request)
+    _apply_region_to_contacts(candidates, request, config)
     rejected.update(candidates.rejected)
     return candidates.group
 
@@ -180,6 +186,22 @@ def _apply_region(candidates: _Candidates, request: DetectionRequest) -> None:
     if request.region_min is not None and request.region_max is not None:
         inside = candidates.group.in_box_mask(request.region_min, request.region_max, request.T_region_camera)
         candidates.drop((~inside, RejectReason.OUTSIDE_REGION))
+
+
+def _apply_region_to_contacts(
+    candidates: _Candidates, request: DetectionRequest, config: PostProcessingConfig
+) -> None:
+    """Drop centred grasps of which a finger would close on something outside, such as the wall of a bin."""
+    if request.region_min is None or request.region_max is None:
+        return
+    group = candidates.group
+    half = np.maximum(group.widths / 2 - config.centring_margin_m, 0.0)[:, None]
+    middle = group.fingertips - _PAD_M * group.approaches
+    inside = np.ones(len(group), dtype=bool)
+    for side in (-1.0, 1.0):
+        contact = (middle + side * half * group.closing_directions).astype(np.float32)
+        inside &= in_region(contact, request, _BORDER_M)
+    candidates.drop((~inside, RejectReason.OUTSIDE_REGION))
 
 
 def _reject_collisions(

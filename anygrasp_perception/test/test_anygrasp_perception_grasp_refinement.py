@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig, vary_grasps
 from anygrasp_perception.network.grasp_crops import SurfacePoints
 from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
 from anygrasp_perception.nms import symmetric_rotation_angle
 from anygrasp_perception.point_grid import PointGrid
+from anygrasp_perception.seen_objects import SeenObjects
 
 
 class Upright:
@@ -72,7 +74,7 @@ def test_the_stable_score_counts_when_asked_for(surface):
     torch.manual_seed(0)
     verifier = GraspVerifier(VerifierConfig()).eval()
     grasps = grasps_of(5, stable=[0.0, 0.5, 1.0, np.nan, 0.2])
-    rng, config = np.random.default_rng(0), RefinementConfig(rounds=0)
+    rng, config = np.random.default_rng(0), RefinementConfig(rounds=0, off_centre_loss=1.0)
     plain = GraspRefiner(verifier, surface, rng, config, False).refine(grasps, lambda tried: tried).scores
     stable = GraspRefiner(verifier, surface, rng, config, True).refine(grasps, lambda tried: tried).scores
     np.testing.assert_allclose(stable, plain * [1.0, 0.5, 0.0, 1.0, 0.8], rtol=1e-6)
@@ -108,3 +110,46 @@ def test_varied_grasps_shift_along_their_own_axes():
 def test_a_config_refuses_nonsense(values, message):
     with pytest.raises(ValueError, match=message):
         replace(RefinementConfig(), **values)
+
+
+def asked_along(axis, cone_rad=0.4):
+    return DetectionRequest().along(axis, cone_rad)
+
+
+def test_oblique_grasps_count_less_where_an_approach_is_asked_for(surface):
+    first = grasps_of(40)
+    plain = refiner(surface, rounds=0).refine(first, lambda tried: tried)
+    config = RefinementConfig(rounds=0, oblique_loss=0.5)
+    asked = GraspRefiner(
+        Upright(), surface, np.random.default_rng(0), config, False, asked_along((0.0, 0.0, 2.0), 0.8)
+    ).refine(first, lambda tried: tried)
+    angle = np.arccos(first.rotation_matrices[:, 2, 0])
+    np.testing.assert_allclose(asked.scores, plain.scores * (1 - 0.5 * np.minimum(angle / 0.8, 1)), rtol=1e-6)
+
+
+def test_some_variations_come_straight_along_the_approach_asked_for(surface):
+    seen = []
+
+    def clear(tried):
+        seen.append(tried)
+        return tried
+
+    config = RefinementConfig(rounds=1, straight_share=0.5)
+    asked = asked_along((0.0, 0.6, 0.8))
+    GraspRefiner(Upright(), surface, np.random.default_rng(0), config, False, asked).refine(
+        grasps_of(40), clear
+    )
+    straight = seen[0].approaches @ (0.0, 0.6, 0.8) > 1 - 1e-9
+    assert 0.3 < straight.mean() < 0.7
+
+
+def test_what_is_seen_of_the_objects_replaces_the_guess_of_their_centre(surface):
+    first = grasps_of(10, stable=1.0)
+    points = np.asarray(first.fingertips[:1] - 0.01 * first.approaches[:1], dtype=np.float32)
+    objects = SeenObjects(points, 0.01)
+    config = RefinementConfig(rounds=0, off_centre_loss=1.0)
+    judged = GraspRefiner(Upright(), surface, np.random.default_rng(0), config, True, None, objects).refine(
+        first, lambda tried: tried
+    )
+    np.testing.assert_allclose(judged.stable_scores, objects.off_centre(first))
+    assert judged.stable_scores[0] == pytest.approx(0.0, abs=1e-4)

@@ -149,6 +149,14 @@ def test_centring_out_of_the_region_is_counted():
     assert counts(group, make_scene(), request) == {"outside_region": 3}
 
 
+def test_fingers_that_would_close_on_something_outside_the_region_are_counted():
+    # The posts' far sides, 95 mm from the middle, are out of it by more than the noise at a border.
+    request = DetectionRequest(region_min=(-0.2, -0.2, 0.0), region_max=(0.2, 0.085, 1.0))
+    assert counts(grasps_on_posts(), make_scene(), request) == {"outside_region": 3}
+    request = DetectionRequest(region_min=(-0.2, -0.2, 0.0), region_max=(0.2, 0.093, 1.0))
+    assert counts(grasps_on_posts(), make_scene(), request) == {}
+
+
 def test_approach_outside_the_cone_is_counted():
     group = GraspGroup.concatenate([grasps_on_posts(), grasps_on_posts(tilt=(1.0, 0.0))])
     request = DetectionRequest(approach=np.array((0.0, 0.0, 1.0)), approach_cone_rad=0.44)
