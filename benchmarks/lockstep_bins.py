@@ -17,6 +17,7 @@ from typing import Any
 from anygrasp_bringup.config_files import load_node_config
 from anygrasp_perception.detector import Detector
 from anygrasp_perception.detectors import create_detector
+from anygrasp_perception.nodes.grasp_detection_config import GraspDetectionConfig
 from anygrasp_sim.cell_config import CellConfig
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
 from robot_drivers.executors.pick_record import PickRecord, PickStage
@@ -115,4 +116,6 @@ def _tell(stage: PickStage, record: PickRecord, who: str) -> None:
 
 
 def _detector(settings: BinSettings) -> Detector:
-    return create_detector(settings.detector, settings.weights)  # on one thread: more would let runs differ
+    # On one thread: more would let runs differ. The rest as the nodes have it.
+    detection = load_node_config(CONFIG_FILE, "grasp_detection", GraspDetectionConfig)
+    return create_detector(settings.detector, settings.weights, sampled=detection.sampled)

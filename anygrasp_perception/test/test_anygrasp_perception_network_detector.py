@@ -195,6 +195,27 @@ def test_no_more_grasps_than_asked_for_and_the_best_of_them(detector, cloud):
     assert few.rejected.as_dict()["ranked_out"] == len(many.grasps) - 2
 
 
+def test_sampled_grasps_are_judged_with_the_networks_own(network, cloud):
+    class Likes:
+        """Stands for a verifier that likes what no seed of the network offered."""
+
+        def judge(self, grasps, surface):
+            return np.where(grasps.seed_ids < 0, 0.9, 0.2).astype(np.float32)
+
+    def detect(**values):
+        detector = NetworkDetector(NetworkDetectorConfig(**values), network=network, verifier=Likes())
+        return detector.detect(cloud, DetectionRequest())
+
+    own, both = detect(), detect(sampled=50)
+    assert (own.grasps.seed_ids >= 0).all()
+    assert both.grasps.seed_ids[0] == -1
+    assert {"sampling"} == set(both.durations_s) - set(own.durations_s)
+    assert both.candidates == both.rejected.total + len(both.grasps) > own.candidates
+    assert not detect_collisions(both.grasps, cloud.points[::7], ROBOTIQ_2F85).colliding[0]
+    with pytest.raises(ValueError, match="sampled must be 0 or more, got -1"):
+        NetworkDetectorConfig(sampled=-1)
+
+
 def test_dense_output_reaches_every_cell_of_every_seed(network, cloud):
     seeds = network.config.seed_count
     config = NetworkDetectorConfig(min_score=0.7)  # above what the network gives
