@@ -48,11 +48,15 @@ class FingerPad:
     # A flat pad meets what bulges, or has an edge, between its rims at the highest place, and there pushes
     # along its own normal. Without it the surface's mean normal counts wherever the touch is, as in GraspNet.
     flat: bool = True
+    # Rays that must bear for it: three places carry a flat pad, on fewer it rocks about a corner or an edge.
+    flat_on_rays: int = 3
 
     def __post_init__(self) -> None:
         for name in ("tip_m", "give_m"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"FingerPad.{name} must be a positive length, got {getattr(self, name)}")
+        if self.flat_on_rays < 1:
+            raise ValueError(f"FingerPad.flat_on_rays must be 1 or more, got {self.flat_on_rays}")
         if any(a >= b for a, b in itertools.pairwise((0.0, *self.columns_m, np.inf))):
             raise ValueError(f"FingerPad.columns_m must be positive lengths that rise, got {self.columns_m}")
         if not self.tip_columns:
@@ -249,7 +253,7 @@ class PadSweep:
         )  # (3, 2, K)
         if self._pad.flat:
             sides = lines.sides.take(kept if pads is None else pads[kept], axis=2)
-            _push_along_pads(total, distances, sides, self._pad)
+            _push_along_pads(total, distances, weights.sum(axis=1), sides, self._pad)
         length = np.sqrt(np.square(total).sum(axis=0))  # (2, K)
         touches = np.isfinite(first).all(axis=0) & (length > 0.0).all(axis=0)
         touch = np.zeros(count, dtype=np.bool_)
@@ -293,15 +297,17 @@ class PadSweep:
 
 
 def _push_along_pads(
-    normals: Float32Array, distances: Float32Array, sides: Float32Array, pad: FingerPad
+    normals: Float32Array, distances: Float32Array, bearing: Float32Array, sides: Float32Array, pad: FingerPad
 ) -> None:
-    """Take from normals (3, 2, K), in place, what they lean along each side of the pad between whose rims the
-    object is highest; `distances` (2, rows x columns, K), `sides` (2, 3, K)."""
+    """Take from normals (3, 2, K), in place, what they lean along each side of a pad that lies on the object,
+    if that is highest between the rims there; `distances` (2, rows x columns, K), how many rays are
+    `bearing` (2, K), `sides` (2, 3, K)."""
     by_ray = distances.reshape(2, len(pad.rows_m), len(pad.columns_m), -1)
+    lies = bearing >= pad.flat_on_rays
     for side, profile in zip(sides[:, :, None], (by_ray.min(axis=1), by_ray.min(axis=2)), strict=True):
         rim = np.minimum(profile[:, 0], profile[:, -1])  # (2, K)
-        inside = profile.min(axis=1) < rim - _FLAT_M
-        normals -= (normals * side).sum(axis=0) * inside * side
+        between_rims = profile.min(axis=1) < rim - _FLAT_M
+        normals -= (normals * side).sum(axis=0) * (lies & between_rims) * side
 
 
 def _on_pads(of_lines: Float32Array, of_pad: IntpArray) -> Float32Array:
