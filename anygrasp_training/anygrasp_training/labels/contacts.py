@@ -228,10 +228,9 @@ class PadSweep:
             rays[:, 3 + axis] = length_m * closing[axis]  # not of unit length: they end at 1
         return self._rays.crosses_surface(rays, 1.0)
 
-    def contacts(self, pads: IntpArray | None = None) -> PadContacts:
-        """Look at the rest of both pads, of all pairs or of those given (M,), and return what they touch."""
-        lines, middle = self._lines, self._pad.middle_row
-        of_pad = lines.of_pad if pads is None else lines.of_pad[:, pads]
+    def contacts(self) -> PadContacts:
+        """Look at the rest of both pads and return what they touch."""
+        lines, middle, of_pad = self._lines, self._pad.middle_row, self._lines.of_pad
         count = of_pad.shape[1]
         # Without something between the tips there is no grasp, nor where a part of a pad starts in the solid.
         tips = of_pad[: self._pad.tip_columns]
@@ -252,8 +251,8 @@ class PadSweep:
             [np.einsum("fpk,fpk->fk", _on_pads(normals, of_pad), weights) for normals in self._normals]
         )  # (3, 2, K)
         if self._pad.flat:
-            sides = lines.sides.take(kept if pads is None else pads[kept], axis=2)
-            _push_along_pads(total, distances, weights.sum(axis=1), sides, self._pad)
+            bearing = weights.sum(axis=1)  # (2, K)
+            _push_along_pads(total, distances, bearing, lines.sides.take(kept, axis=2), self._pad)
         length = np.sqrt(np.square(total).sum(axis=0))  # (2, K)
         touches = np.isfinite(first).all(axis=0) & (length > 0.0).all(axis=0)
         touch = np.zeros(count, dtype=np.bool_)

@@ -26,8 +26,6 @@ from anygrasp_training.labels.surface_points import surface_points
 
 __all__ = ["label_object", "label_points"]
 
-_CHUNK_CELLS = 18_000  # bounds the memory: 42 rays a cell at most, about 20 bytes each
-
 
 def label_object(
     mesh: trimesh.Trimesh,
@@ -68,9 +66,7 @@ def label_points(
     ):
         extents = turns.extents_from(point)
         cells = reachable_cells(rays, point, turns, extents, config)
-        for first in range(0, len(cells), _CHUNK_CELLS):
-            some = cells[first : first + _CHUNK_CELLS]
-            of_friction[some], of_opening[some] = _label_cells(rays, point, turns, extents, some, config)
+        of_friction[cells], of_opening[cells] = _label_cells(rays, point, turns, extents, cells, config)
     openings[friction >= COLLIDING] = 0
     return friction, openings
 
