@@ -342,3 +342,22 @@ def test_a_pad_rejects_rows_that_do_not_rise_about_the_closing_plane(rows_m):
 def test_a_pad_rejects_columns_that_are_none(columns_m, message):
     with pytest.raises(ValueError, match=message):
         FingerPad(columns_m=columns_m)
+
+
+def test_a_pad_that_stands_on_a_corner_does_not_keep_its_direction():
+    """A cube on its corner, leaning a little: touched inside the pads, by fewer than three of their rays."""
+    corner = Rotation.align_vectors([[0, 1, 0]], [[1, 1, 1]])[0].as_matrix()
+    lean = Rotation.from_rotvec((0.1, 0.0, 0.25)).as_matrix()
+    cube = trimesh.creation.box((0.04, 0.04, 0.04))
+    cube.apply_transform(np.block([[lean @ corner, np.zeros((3, 1))], [np.zeros(3), 1]]))
+    tip = (0.0, 0.0, -0.012)
+    _, standing = close(cube, tip, DOWN)
+    _, lying = close(cube, tip, DOWN, pad=dataclasses.replace(PAD, flat_on_rays=1))
+    _, by_surface = close(cube, tip, DOWN, pad=dataclasses.replace(PAD, flat=False))
+    assert lying[0] < 0.3 < standing[0]
+    np.testing.assert_allclose(standing, by_surface)
+
+
+def test_a_pad_rejects_to_lie_on_nothing():
+    with pytest.raises(ValueError, match="flat_on_rays must be 1 or more, got 0"):
+        FingerPad(flat_on_rays=0)
