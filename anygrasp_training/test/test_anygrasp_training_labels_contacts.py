@@ -7,13 +7,8 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from anygrasp_training.labels.antipodal import antipodal_friction, friction_score
-from anygrasp_training.labels.contacts import (
-    FingerPad,
-    PadLines,
-    PadSweep,
-    close_fingers,
-    touch_pads,
-)
+from anygrasp_training.labels.contacts import PadLines, PadSweep, close_fingers, touch_pads
+from anygrasp_training.labels.finger_pad import FingerPad
 from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.labels.point_cells import PointCells, Turns, pad_lines
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.grasp import DEPTHS_M
-from anygrasp_training.labels.contacts import FingerPad, PadLines
+from anygrasp_training.labels.contacts import PadLines
+from anygrasp_training.labels.finger_pad import FingerPad
 from anygrasp_training.labels.label_config import LabelConfig
 from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.labels.self_collision import axis_blocked
