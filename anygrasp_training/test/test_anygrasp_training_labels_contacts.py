@@ -7,15 +7,10 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from anygrasp_training.labels.antipodal import antipodal_friction, friction_score
-from anygrasp_training.labels.contacts import (
-    FingerPad,
-    PadLines,
-    close_fingers,
-    closing_crossings,
-    touch_pads,
-)
+from anygrasp_training.labels.contacts import PadLines, PadSweep, close_fingers, touch_pads
+from anygrasp_training.labels.finger_pad import FingerPad
 from anygrasp_training.labels.mesh_rays import MeshRays
-from anygrasp_training.labels.point_cells import PointCells, pad_lines
+from anygrasp_training.labels.point_cells import PointCells, Turns, pad_lines
 
 # Long, so that what the pads do behind the fingertips shows.
 PAD = FingerPad(columns_m=(0.0045, 0.0095, 0.0145, 0.0195, 0.0245, 0.0295))
@@ -262,31 +257,53 @@ def test_pads_that_share_lines_touch_as_those_on_their_own():
     mesh = trimesh.creation.capsule(height=0.03, radius=0.014)
     rays, point = MeshRays(mesh), np.array((0.014, 0.0, 0.012), dtype=np.float32)
     rotations = Rotation.random(40, rng=np.random.default_rng(2)).as_matrix().astype(np.float32)[:, None]
-    cells = np.arange(200)
-    lines = pad_lines(point, rotations, cells, 0.05, PAD.column_offsets_m())
-    assert len(lines.middles) < 0.7 * lines.of_pad.size
+    turns, cells = Turns.of(rays, rotations), np.arange(200)
+    extents = turns.extents_from(point)
+    lines = pad_lines(point, turns, extents, cells, 0.05, PAD)
+    assert lines.middles.shape[1] < 0.7 * lines.of_pad.size
+    assert not lines.may_meet.all()
     shared = touch_pads(rays, lines, PAD)
-    at = PointCells.at(point, rotations, cells)
-    alone = close_fingers(rays, at.fingertips, at.rotations, np.full(200, 0.05, np.float32), PAD)
+    at = PointCells.at(point, turns, extents, cells)
+    half = np.full(200, 0.05, np.float32)
+    alone = close_fingers(rays, at.fingertips, at.rotations, half, PAD)
     assert shared.touch.sum() > 20
     np.testing.assert_array_equal(shared.touch, alone.touch)
     np.testing.assert_allclose(shared.reach_m, alone.reach_m, atol=1e-6)
     np.testing.assert_allclose(shared.normals, alone.normals, atol=1e-4)
 
+    some = np.array([3, 40, 77, 150])
+    nearer = touch_pads(rays, lines.for_pads(some, (0.02, 0.05)), PAD)
+    np.testing.assert_array_equal(nearer.touch[4:], alone.touch[some])
+    np.testing.assert_allclose(nearer.reach_m[4:], alone.reach_m[some], atol=1e-6)
+    np.testing.assert_allclose(nearer.normals[4:], alone.normals[some], atol=1e-4)
+    alone = close_fingers(rays, at.fingertips[some], at.rotations[some], half[:4] * 0.4, PAD)
+    np.testing.assert_array_equal(nearer.touch[:4], alone.touch)
+    np.testing.assert_allclose(nearer.reach_m[:4], alone.reach_m, atol=1e-6)
 
-def test_crossings_tell_empty_single_gapped_and_from_inside():
+
+def test_extents_in_turned_frames_are_those_of_all_vertices():
+    mesh = trimesh.creation.annulus(r_min=0.015, r_max=0.025, height=0.02)
+    R = Rotation.random(30, rng=np.random.default_rng(4)).as_matrix().astype(np.float32)[:, None]
+    point = np.array((0.02, 0.0, 0.01), dtype=np.float32)
+    extents = Turns.of(MeshRays(mesh), R).extents_from(point)
+    local = np.einsum("vi,tij->tvj", mesh.vertices - point, R[:, 0])
+    np.testing.assert_allclose(extents, np.stack([local.min(1), local.max(1)], axis=1), atol=2e-5)
+    assert (extents[:, 0] < local.min(axis=1)).all()
+    assert (extents[:, 1] > local.max(axis=1)).all()
+
+
+def test_a_gap_is_told_from_a_single_body_and_from_nothing():
+    """A ring has a gap between its walls, and is beyond what lies between two pads over one wall only."""
     ring = trimesh.creation.annulus(r_min=0.015, r_max=0.025, height=0.02)
-    tips = np.array([(0, 0, -0.005), (0, 0, -0.05), (0, 0.045, -0.005)], dtype=np.float32)
-    R = np.broadcast_to(DOWN.astype(np.float32), (3, 3, 3))
-    half = np.full(3, 0.05, dtype=np.float32)
-    crossings = closing_crossings(MeshRays(ring), PadLines.unshared(tips, R, half, PAD))
-    assert crossings.shape == (len(PAD.columns_m), 3)
-    np.testing.assert_array_equal(crossings[: PAD.tip_columns, 0], 4)  # two walls
-    np.testing.assert_array_equal(crossings[:, 1], 0)  # below
-    np.testing.assert_array_equal(crossings[:, 2] % 2, 0)
+    tips = np.array([(0, 0, -0.005), (0, 0, -0.05), (0.02, 0, -0.005), (0, -0.02, -0.005)], dtype=np.float32)
+    R = np.broadcast_to(DOWN.astype(np.float32), (4, 3, 3))
+    half = np.array((0.05, 0.05, 0.05, 0.012), dtype=np.float32)
+    gapped = PadSweep(MeshRays(ring), PadLines.unshared(tips, R, half, PAD), PAD).gapped()
+    np.testing.assert_array_equal(gapped, [True, False, False, True])
 
-    inside = closing_crossings(MeshRays(ring), PadLines.unshared(tips[:1], R[:1], half[:1] * 0.4, PAD))
-    np.testing.assert_array_equal(inside[: PAD.tip_columns] % 2, 1)
+    block = trimesh.creation.box((0.04, 0.04, 0.04))  # one pad in it, the other outside
+    gapped = PadSweep(MeshRays(block), PadLines.unshared(tips[:1], R[:1], half[:1] * 0.3, PAD), PAD).gapped()
+    assert not gapped.any()
 
 
 def test_no_grasps_give_no_contacts():
@@ -320,3 +337,22 @@ def test_a_pad_rejects_rows_that_do_not_rise_about_the_closing_plane(rows_m):
 def test_a_pad_rejects_columns_that_are_none(columns_m, message):
     with pytest.raises(ValueError, match=message):
         FingerPad(columns_m=columns_m)
+
+
+def test_a_pad_that_stands_on_a_corner_does_not_keep_its_direction():
+    """A cube on its corner, leaning a little: touched inside the pads, by fewer than three of their rays."""
+    corner = Rotation.align_vectors([[0, 1, 0]], [[1, 1, 1]])[0].as_matrix()
+    lean = Rotation.from_rotvec((0.1, 0.0, 0.25)).as_matrix()
+    cube = trimesh.creation.box((0.04, 0.04, 0.04))
+    cube.apply_transform(np.block([[lean @ corner, np.zeros((3, 1))], [np.zeros(3), 1]]))
+    tip = (0.0, 0.0, -0.012)
+    _, standing = close(cube, tip, DOWN)
+    _, lying = close(cube, tip, DOWN, pad=dataclasses.replace(PAD, flat_on_rays=1))
+    _, by_surface = close(cube, tip, DOWN, pad=dataclasses.replace(PAD, flat=False))
+    assert lying[0] < 0.3 < standing[0]
+    np.testing.assert_allclose(standing, by_surface)
+
+
+def test_a_pad_rejects_to_lie_on_nothing():
+    with pytest.raises(ValueError, match="flat_on_rays must be 1 or more, got 0"):
+        FingerPad(flat_on_rays=0)

@@ -14,7 +14,7 @@ from anygrasp_sim.label_check.bar import run_stable_trials
 from anygrasp_sim.label_check.experiment import run_label_trials
 from anygrasp_sim.label_check.report import write_label_report, write_stable_report
 from anygrasp_sim.label_check.trial_config import TrialConfig
-from anygrasp_training.labels.contacts import FingerPad
+from anygrasp_training.labels.finger_pad import FingerPad
 
 __all__ = ["main"]
 

@@ -13,7 +13,8 @@ from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_sim.label_check.touch import Touch, touches
 from anygrasp_training.labels import LabelConfig, ObjectGraspLabels, label_object
 from anygrasp_training.labels.antipodal import antipodal_friction
-from anygrasp_training.labels.contacts import FingerPad, close_fingers
+from anygrasp_training.labels.contacts import close_fingers
+from anygrasp_training.labels.finger_pad import FingerPad
 from anygrasp_training.labels.mesh_rays import MeshRays
 from anygrasp_training.labels.object_labels import NO_GRASP
 from anygrasp_training.labels.self_collision import gripper_collides

@@ -14,7 +14,7 @@ from anygrasp_sim.label_check.draw import FRICTION_BINS, Bin, CellPool, draw_poo
 from anygrasp_sim.label_check.touch import Touch
 from anygrasp_sim.label_check.trial import Trial
 from anygrasp_sim.label_check.trial_config import TrialConfig, TrialResult
-from anygrasp_training.labels.contacts import FingerPad
+from anygrasp_training.labels.finger_pad import FingerPad
 from anygrasp_training.objects import family_names
 
 __all__ = ["LabelTrial", "LabelTrials", "run_label_trials"]

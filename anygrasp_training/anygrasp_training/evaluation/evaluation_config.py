@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from anygrasp_training.labels.contacts import FingerPad
+from anygrasp_training.labels.finger_pad import FingerPad
 
 __all__ = ["BenchmarkGripper", "EvaluationConfig"]
 

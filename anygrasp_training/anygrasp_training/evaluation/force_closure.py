@@ -8,7 +8,8 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.se3 import inverse
 from anygrasp_training.evaluation.object_model import SceneObject
 from anygrasp_training.labels.antipodal import antipodal_friction
-from anygrasp_training.labels.contacts import FingerPad, close_fingers
+from anygrasp_training.labels.contacts import close_fingers
+from anygrasp_training.labels.finger_pad import FingerPad
 
 __all__ = ["required_friction"]
 

@@ -3,74 +3,27 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anygrasp_perception.arrays import BoolArray, Float32Array, Int32Array, IntpArray
-from anygrasp_training.labels.mesh_rays import MeshRays, RayHits, frame_rays
+from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
+from anygrasp_training.labels.finger_pad import FingerPad
+from anygrasp_training.labels.mesh_rays import MeshRays
 
-__all__ = ["FingerPad", "PadContacts", "PadLines", "close_fingers", "closing_crossings", "touch_pads"]
+__all__ = [
+    "PadContacts",
+    "PadLines",
+    "PadSweep",
+    "close_fingers",
+    "touch_pads",
+]
 
 _FLAT_M = 2e-5  # rises less than that are a flat face, met on all of the pad
-
-
-@dataclass(frozen=True)
-class FingerPad:
-    """The flat inner side of a finger, sampled by a lattice of rays along the closing direction.
-
-    It reaches back from the fingertip and lies across the finger height. Averaging over the pad keeps one
-    sharp triangle, or one facet of a coarse mesh, from deciding a label. The rims matter most: what slopes
-    away is met there first. Rays just inside them, as of the 2F-85's pad of 22 mm, tell what holds in physics
-    as well as a lattice three times as fine (docs/results/label_physics_diagnosis.md).
-    """
-
-    # Rays along the approach, from the fingertip. Depths differ by 5 mm: cells share all but the first.
-    columns_m: tuple[float, ...] = (0.0005, 0.0045, 0.0095, 0.0145, 0.0195, 0.0245, 0.0295)
-    # Rays along the height, from the closing plane, which the middle one is in.
-    rows_m: tuple[float, ...] = (-0.0105, 0.0, 0.0105)
-    # Columns up to here from the fingertip, of which one must meet something: what the tips have passed by,
-    # the far ends of the pads let go too often (66 % of 113 grasps held in physics that needed under 0.4).
-    tip_m: float = 0.010
-    give_m: float = 0.003  # what lies this much behind the first touch still bears on the pad
-    # A flat pad meets what bulges, or has an edge, between its rims at the highest place, and there pushes
-    # along its own normal. Without it the surface's mean normal counts wherever the touch is, as in GraspNet.
-    flat: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("tip_m", "give_m"):
-            if not 0.0 < getattr(self, name) < np.inf:
-                raise ValueError(f"FingerPad.{name} must be a positive length, got {getattr(self, name)}")
-        if any(a >= b for a, b in itertools.pairwise((0.0, *self.columns_m, np.inf))):
-            raise ValueError(f"FingerPad.columns_m must be positive lengths that rise, got {self.columns_m}")
-        if not self.tip_columns:
-            raise ValueError(
-                f"FingerPad needs a column within tip_m {self.tip_m} of the fingertip, got columns_m "
-                f"{self.columns_m}"
-            )
-        rising = all(a < b for a, b in itertools.pairwise((-np.inf, *self.rows_m, np.inf)))
-        if not rising or len(self.rows_m) % 2 == 0 or self.rows_m[self.middle_row] != 0.0:
-            raise ValueError(f"FingerPad.rows_m must rise, as many below 0 as above it, got {self.rows_m}")
-
-    @property
-    def middle_row(self) -> int:
-        """Number of the row in the closing plane."""
-        return len(self.rows_m) // 2
-
-    @property
-    def tip_columns(self) -> int:
-        """How many columns, from the first, are at the tip."""
-        return sum(column <= self.tip_m for column in self.columns_m)
-
-    def column_offsets_m(self) -> Float32Array:
-        """Return where the columns are (columns,) from the fingertip along the approach, all negative."""
-        return -np.asarray(self.columns_m, dtype=np.float32)
-
-    def row_offsets_m(self) -> Float32Array:
-        """Return where the rows are (rows,) from the closing plane along the finger height."""
-        return np.asarray(self.rows_m, dtype=np.float32)
+_GRAZE_M = 1e-5  # on either side of a surface, where a ray in single precision may meet it again
+_BLOCK_RAYS = 16_384  # built and cast at once: they and their hits stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +34,26 @@ class PadContacts:
     reach_m: Float32Array  # (M, 2) from the grasp's middle out to what the pad meets first; NaN untouched
     normals: Float32Array  # (M, 2, 3) mean outward unit normals over the pads, zero where untouched
 
+    @classmethod
+    def concatenate(cls, some: Sequence[PadContacts]) -> PadContacts:
+        """All pairs of fingers, one after the other."""
+        return cls(*(np.concatenate([getattr(one, field.name) for one in some]) for field in fields(cls)))
+
 
 @dataclass(frozen=True, eq=False)
 class PadLines:
-    """Lines along which the columns of M pads close, in the closing plane; pads that overlap share some."""
+    """Lines along which the columns of M pads close, in the closing plane; pads that overlap share some.
 
-    middles: Float32Array  # (L, 3) midway between the fingers
-    rotations: Float32Array  # (L, 3, 3) of the grasp frames
+    Axis by axis, so that the long dimension is the inner one: several times faster in NumPy.
+    """
+
+    middles: Float32Array  # (3, L) midway between the fingers
+    closing: Float32Array  # (3, L) the grasp frames' y
+    heights: Float32Array  # (3, L) their z, along which the rows lie
     half_opening_m: Float32Array  # (L,) from the middle to where the pads start
     of_pad: IntpArray  # (columns, M) the lines of each pad
+    sides: Float32Array  # (2, 3, M) of each pad, the grasp frames' x and z
+    may_meet: BoolArray  # (rows, L) False where the line, moved to a row, is known to pass the object by
 
     @classmethod
     def unshared(
@@ -101,42 +65,41 @@ class PadLines:
     ) -> PadLines:
         """Lines of M pads on their own; arguments as `close_fingers`."""
         x = pad.column_offsets_m()
-        middles = fingertips + x[:, None, None] * rotations[:, :, 0]
+        approach, closing, heights = np.ascontiguousarray(rotations.transpose(2, 1, 0))
+        middles = fingertips.T[:, None] + x[:, None] * approach[:, None]  # (3, columns, M)
+        count = len(x) * len(fingertips)
         return cls(
-            middles.reshape(-1, 3).astype(np.float32),
-            np.tile(rotations, (len(x), 1, 1)),
+            middles.reshape(3, count).astype(np.float32),
+            np.tile(closing, len(x)),
+            np.tile(heights, len(x)),
             np.tile(half_openings_m, len(x)),
-            np.arange(len(x) * len(fingertips)).reshape(len(x), -1),
+            np.arange(count).reshape(len(x), -1),
+            np.stack([approach, heights]),
+            np.ones((len(pad.rows_m), count), dtype=np.bool_),
         )
 
-    def for_pads(self, pads: IntpArray) -> PadLines:
-        """Only these pads (K,), and the lines that they need."""
-        needed = self.needed_by(pads)
-        number = np.cumsum(needed) - 1
+    def for_pads(self, pads: IntpArray, half_openings_m: Sequence[float]) -> PadLines:
+        """Only these pads (K,), and the lines that they need, starting from each of S openings in turn:
+        S x K pads."""
+        of_pad = self.of_pad[:, pads]
+        belongs = self.belong_to(of_pad)
+        needed = np.flatnonzero(belongs)
+        number, starts = np.cumsum(belongs) - 1, len(half_openings_m)
         return PadLines(
-            self.middles[needed],
-            self.rotations[needed],
-            self.half_opening_m[needed],
-            number[self.of_pad[:, pads]],
+            np.tile(self.middles.take(needed, axis=1), starts),
+            np.tile(self.closing.take(needed, axis=1), starts),
+            np.tile(self.heights.take(needed, axis=1), starts),
+            np.repeat(np.asarray(half_openings_m, dtype=np.float32), len(needed)),
+            np.tile(number[of_pad], starts) + np.repeat(np.arange(starts) * len(needed), len(pads)),
+            np.tile(self.sides.take(pads, axis=2), starts),
+            np.tile(self.may_meet.take(needed, axis=1), starts),
         )
 
-    def needed_by(self, pads: IntpArray) -> BoolArray:
-        """(L,) lines that belong to any of the pads (K,)."""
-        needed = np.zeros(len(self.middles), dtype=np.bool_)
-        needed[self.of_pad[:, pads]] = True
-        return needed
-
-
-def closing_crossings(rays: MeshRays, lines: PadLines) -> Int32Array:
-    """Return (columns, M) how often the lines of M pads cross the surface.
-
-    They start at the pads at -y and go on to infinity: no crossing, and nothing lies between the fingers; an
-    odd count, and the finger starts in the solid; more than two, and there is a gap that a finger may fit
-    into.
-    """
-    feet = lines.middles - lines.half_opening_m[:, None] * lines.rotations[:, :, 1]
-    counts = rays.count_crossings(np.column_stack([feet, lines.rotations[:, :, 1]]))
-    return np.asarray(counts[lines.of_pad])
+    def belong_to(self, of_pad: IntpArray) -> BoolArray:
+        """(L,) lines that are among those of some pads or columns (...)."""
+        belongs = np.zeros(self.middles.shape[1], dtype=np.bool_)
+        belongs[of_pad] = True
+        return belongs
 
 
 def close_fingers(
@@ -156,78 +119,136 @@ def close_fingers(
 
 def touch_pads(rays: MeshRays, lines: PadLines, pad: FingerPad) -> PadContacts:
     """Close M pairs of fingers, given as the lines of their pads, and return what these touch first."""
-    z, middle = pad.row_offsets_m(), pad.middle_row
-    count = lines.of_pad.shape[1]
-    in_plane = _cast(rays, lines, z[middle : middle + 1])
-    # Both fingers meet the same solid, so that one tells whether something is between the tips; and a pad
-    # of which a part starts in the solid has no place there. Most are found out by the middle row.
-    between = np.asarray(in_plane.distances_m[0, 0] < 2 * lines.half_opening_m)
-    free = ~np.logical_or(*in_plane.from_inside[:, 0])
-    fits = np.asarray(free[lines.of_pad].all(axis=0) & between[lines.of_pad[: pad.tip_columns]].any(axis=0))
-    kept = np.flatnonzero(fits)
-    needed = lines.needed_by(kept)
-    lines = lines.for_pads(kept)
-    others = _cast(rays, lines, np.delete(z, middle))
-    free = np.asarray(~others.from_inside.any(axis=(0, 1)))
-    fits[kept] = free[lines.of_pad].all(axis=0)
-    distances = np.concatenate([in_plane.distances_m[..., needed], others.distances_m], axis=1)
-    normals = np.concatenate([in_plane.normals[:, :, needed], others.normals], axis=1)
-
-    distances[distances >= 2 * lines.half_opening_m] = np.inf
-    distances = _on_pads(distances, lines)
-    first = distances.min(axis=1)  # (2, K)
-    bearing = (distances <= (first + pad.give_m)[:, None]) & np.isfinite(first)[:, None]
-    total = np.stack(
-        [
-            np.einsum("fpk,fpk->fk", _on_pads(normals[..., axis], lines), bearing.astype(np.float32))
-            for axis in range(3)
-        ],
-        axis=-1,
-    )
-    if pad.flat:
-        _push_along_pads(total, distances, lines, pad)
-    length = np.linalg.norm(total, axis=-1)  # (2, K)
-    touches = fits[kept] & np.isfinite(first).all(axis=0) & (length > 0.0).all(axis=0)
-    touch = np.zeros(count, dtype=np.bool_)
-    touch[kept] = touches
-    reach = np.full((count, 2), np.nan, dtype=np.float32)
-    reach[touch] = (lines.half_opening_m[lines.of_pad[0]] - first)[:, touches].T
-    mean = np.zeros((count, 2, 3), dtype=np.float32)
-    mean[touch] = (total / np.where(length > 0.0, length, 1.0)[..., None])[:, touches].transpose(1, 0, 2)
-    return PadContacts(touch, reach, mean)
+    return PadSweep(rays, lines, pad).contacts()
 
 
-def _push_along_pads(normals: Float32Array, distances: Float32Array, lines: PadLines, pad: FingerPad) -> None:
-    """Take from normals (2, K, 3), in place, what they lean along each side of the pad between whose rims the
-    object is highest; `distances` (2, rows x columns, K)."""
-    rows, middle = len(pad.rows_m), pad.middle_row
-    by_ray = distances.reshape(2, rows, len(pad.columns_m), -1)
-    upward = np.argsort([middle, *np.delete(np.arange(rows), middle)])  # the middle came first
-    rotations = lines.rotations[lines.of_pad[0]]
-    for axis, profile in ((0, by_ray.min(axis=1)), (2, by_ray.min(axis=2)[:, upward])):
+class PadSweep:
+    """Two pads on their way along their lines, which looks at as few of these as tell what they touch.
+
+    Both fingers close along the same lines on the same solid: where the one at -y has nothing before it, the
+    other has neither, and both start outside or both inside.
+    """
+
+    def __init__(self, rays: MeshRays, lines: PadLines, pad: FingerPad) -> None:
+        self._rays, self._lines, self._pad = rays, lines, pad
+        shape = (2, len(pad.rows_m), lines.middles.shape[1])
+        # From either pad inwards to what its row meets first, infinite past the other pad.
+        self._distances = np.full(shape, np.inf, dtype=np.float32)
+        self._normals = np.zeros((3, *shape), dtype=np.float32)
+        self._looked = np.zeros(shape, dtype=np.bool_)
+        self._free = np.ones(shape[-1], dtype=np.bool_)  # neither pad is known to start in the solid there
+        # The tips in the closing plane tell most of what fails.
+        tips = lines.belong_to(lines.of_pad[: pad.tip_columns])
+        self._look(0, pad.middle_row, tips)
+
+    def gapped(self) -> BoolArray:
+        """(M,) lines of a pad's tip leave the solid and enter it again, between the pads or beyond the one at
+        +y: fingers that start nearer may fit into a gap, or beside what is in the way of a wide start."""
+        lines, middle, tips = self._lines, self._pad.middle_row, self._lines.of_pad[: self._pad.tip_columns]
+        near, far = self._distances[:, middle]
+        outside = self._free.copy()
+        self._look(1, middle, lines.belong_to(tips))
+        ends_in_solid = outside & ~self._free
+        half = lines.half_opening_m
+        solid = 2 * half - near - far - 2 * _GRAZE_M
+        gaps = np.zeros(len(solid), dtype=np.bool_)
+        which = np.flatnonzero(solid > 0.0)
+        gaps[which] = self._meets(which, near[which] + _GRAZE_M - half[which], solid[which])
+        which = np.flatnonzero(np.isfinite(near) & ~gaps & ~ends_in_solid)
+        gaps[which] = self._meets(which, half[which], np.ones(len(which), dtype=np.float32))
+        return np.asarray(gaps[tips].any(axis=0))
+
+    def _meets(self, which: IntpArray, start_m: Float32Array, length_m: Float32Array) -> BoolArray:
+        """(K,) some lines (K,) meet the surface within a length (K,) of a start (K,), from their middles."""
+        closing = self._lines.closing.take(which, axis=1)
+        rays = np.empty((len(which), 6), dtype=np.float32)
+        for axis, middles in enumerate(self._lines.middles):
+            rays[:, axis] = middles[which] + start_m * closing[axis]
+            rays[:, 3 + axis] = length_m * closing[axis]  # not of unit length: they end at 1
+        return self._rays.crosses_surface(rays, 1.0)
+
+    def contacts(self) -> PadContacts:
+        """Look at the rest of both pads and return what they touch."""
+        lines, middle, of_pad = self._lines, self._pad.middle_row, self._lines.of_pad
+        count = of_pad.shape[1]
+        # Without something between the tips there is no grasp, nor where a part of a pad starts in the solid.
+        tips = of_pad[: self._pad.tip_columns]
+        between = np.isfinite(self._distances[0, middle])
+        kept = np.flatnonzero(between[tips].any(axis=0) & self._free[tips].all(axis=0))
+        of_pad = of_pad[:, kept]
+        for row in (middle, *np.delete(np.arange(len(self._pad.rows_m)), middle)):
+            for side in (0, 1):
+                self._look(side, row, lines.belong_to(of_pad))
+                fits = self._free[of_pad].all(axis=0)
+                kept, of_pad = kept[fits], of_pad[:, fits]
+
+        distances = _on_pads(self._distances, of_pad)
+        first = distances.min(axis=1)  # (2, K)
+        bears = (distances <= (first + self._pad.give_m)[:, None]) & np.isfinite(first)[:, None]
+        weights = bears.astype(np.float32)
+        total = np.stack(
+            [np.einsum("fpk,fpk->fk", _on_pads(normals, of_pad), weights) for normals in self._normals]
+        )  # (3, 2, K)
+        if self._pad.flat:
+            bearing = weights.sum(axis=1)  # (2, K)
+            _push_along_pads(total, distances, bearing, lines.sides.take(kept, axis=2), self._pad)
+        length = np.sqrt(np.square(total).sum(axis=0))  # (2, K)
+        touches = np.isfinite(first).all(axis=0) & (length > 0.0).all(axis=0)
+        touch = np.zeros(count, dtype=np.bool_)
+        touch[kept] = touches
+        reach = np.full((count, 2), np.nan, dtype=np.float32)
+        reach[touch] = (lines.half_opening_m[of_pad[0]] - first)[:, touches].T
+        mean = np.zeros((count, 2, 3), dtype=np.float32)
+        mean[touch] = (total / np.where(length > 0.0, length, 1.0))[:, :, touches].T
+        return PadContacts(touch, reach, mean)
+
+    def _look(self, side: int, row: int, needed: BoolArray) -> None:
+        """Find what the pad at -y (`side` 0) or +y (1) meets first along the lines needed (L,), in a row."""
+        distances, looked = self._distances[side, row], self._looked[side, row]
+        wanted = needed & self._lines.may_meet[row] & ~looked
+        if side == 1:
+            wanted &= np.isfinite(self._distances[0, row])
+        looked |= wanted
+        which = np.flatnonzero(wanted)
+        for first in range(0, len(which), _BLOCK_RAYS):
+            some = which[first : first + _BLOCK_RAYS]
+            hits = self._rays.first_hits(self._inward(side, row, some))
+            hits.distances_m[hits.distances_m >= 2 * self._lines.half_opening_m[some]] = np.inf
+            distances[some] = hits.distances_m
+            self._free[some[hits.from_inside]] = False
+            for axis in range(3):
+                self._normals[axis, side, row, some] = hits.normals[:, axis]
+
+    def _inward(self, side: int, row: int, which: IntpArray) -> Float32Array:
+        """Rays (K, 6) from a pad along some lines (K,), moved to a row."""
+        sign, height = np.float32(2 * side - 1), np.float32(self._pad.rows_m[row])
+        closing = self._lines.closing.take(which, axis=1)
+        feet = self._lines.middles.take(which, axis=1)
+        feet += sign * self._lines.half_opening_m[which] * closing
+        if height != 0.0:
+            feet += height * self._lines.heights.take(which, axis=1)
+        rays = np.empty((len(which), 6), dtype=np.float32)
+        for axis in range(3):
+            rays[:, axis] = feet[axis]
+            np.multiply(closing[axis], -sign, out=rays[:, 3 + axis])
+        return rays
+
+
+def _push_along_pads(
+    normals: Float32Array, distances: Float32Array, bearing: Float32Array, sides: Float32Array, pad: FingerPad
+) -> None:
+    """Take from normals (3, 2, K), in place, what they lean along each side of a pad that lies on the object,
+    if that is highest between the rims there; `distances` (2, rows x columns, K), how many rays are
+    `bearing` (2, K), `sides` (2, 3, K)."""
+    by_ray = distances.reshape(2, len(pad.rows_m), len(pad.columns_m), -1)
+    lies = bearing >= pad.flat_on_rays
+    for side, profile in zip(sides[:, :, None], (by_ray.min(axis=1), by_ray.min(axis=2)), strict=True):
         rim = np.minimum(profile[:, 0], profile[:, -1])  # (2, K)
-        inside = profile.min(axis=1) < rim - _FLAT_M
-        side = rotations[:, :, axis]
-        lean = np.einsum("fki,ki->fk", normals, side) * inside
-        normals -= lean[..., None] * side
+        between_rims = profile.min(axis=1) < rim - _FLAT_M
+        normals -= (normals * side).sum(axis=0) * (lies & between_rims) * side
 
 
-def _on_pads(of_lines: Float32Array, lines: PadLines) -> Float32Array:
+def _on_pads(of_lines: Float32Array, of_pad: IntpArray) -> Float32Array:
     """Values (2, rows, L) of the lines as (2, rows x columns, K) of the pads."""
-    values = np.take(of_lines, lines.of_pad, axis=2)
+    values = np.take(of_lines, of_pad, axis=2)
     return values.reshape(2, values.shape[1] * values.shape[2], values.shape[3])
-
-
-def _cast(rays: MeshRays, lines: PadLines, heights_m: Float32Array) -> RayHits:
-    """First hits (2, rows, L) from the pads at -y and +y inwards, at `heights_m` (rows,) on both."""
-    outward = lines.half_opening_m[:, None] * lines.rotations[:, :, 1]
-    offsets = np.zeros((len(heights_m), 3), dtype=np.float32)
-    offsets[:, 2] = heights_m
-    return rays.first_hits(
-        np.stack(
-            [
-                frame_rays(lines.middles - outward, lines.rotations, offsets, (0.0, 1.0, 0.0)),
-                frame_rays(lines.middles + outward, lines.rotations, offsets, (0.0, -1.0, 0.0)),
-            ]
-        )
-    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from anygrasp_perception.grasp import LABEL_MAX_WIDTH_M
 from anygrasp_perception.gripper import GripperGeometry
-from anygrasp_training.labels.contacts import FingerPad
+from anygrasp_training.labels.finger_pad import FingerPad
 from anygrasp_training.labels.object_labels import MAX_FRICTION, MAX_OPENING_M
 
 __all__ = ["LABEL_GRIPPER", "LabelConfig"]

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from anygrasp_perception.arrays import Float32Array, IntpArray, Uint8Array, check_vector
 from anygrasp_perception.grasp import DEPTHS_M
 from anygrasp_training.labels.antipodal import antipodal_friction
-from anygrasp_training.labels.contacts import touch_pads
+from anygrasp_training.labels.contacts import PadContacts, PadSweep, touch_pads
 from anygrasp_training.labels.label_config import LabelConfig
 from anygrasp_training.labels.mesh_checks import check_mesh
 from anygrasp_training.labels.mesh_rays import MeshRays
@@ -20,13 +20,11 @@ from anygrasp_training.labels.object_labels import (
     ObjectGraspLabels,
     cell_rotations,
 )
-from anygrasp_training.labels.point_cells import PointCells, pad_lines, reachable_cells
+from anygrasp_training.labels.point_cells import PointCells, Turns, pad_lines, reachable_cells
 from anygrasp_training.labels.self_collision import gripper_collides
 from anygrasp_training.labels.surface_points import surface_points
 
 __all__ = ["label_object", "label_points"]
-
-_CHUNK_CELLS = 8192  # bounds the memory: 36 rays a cell at most, about 100 bytes each with their hits
 
 
 def label_object(
@@ -56,7 +54,7 @@ def label_points(
 
     Codes as in `ObjectGraspLabels`.
     """
-    turns = rotations.astype(np.float32)
+    turns = Turns.of(rays, rotations.astype(np.float32))
     shape = (*rotations.shape[:2], len(DEPTHS_M))
     friction = np.full((len(points), *shape), NO_GRASP, dtype=np.uint8)
     openings = np.zeros((len(points), *shape), dtype=np.uint8)
@@ -66,18 +64,9 @@ def label_points(
         openings.reshape(len(points), -1),
         strict=True,
     ):
-        from_wide, gapped = reachable_cells(rays, point, turns, config)
-        widest = config.gripper.max_width_m
-        for start in config.starts_m:
-            pending = from_wide if start == widest else gapped
-            pending = pending[of_friction[pending] >= COLLIDING]
-            for first in range(0, len(pending), _CHUNK_CELLS):
-                some = pending[first : first + _CHUNK_CELLS]
-                friction_codes, opening_codes = _label_cells(rays, point, turns, some, start, config)
-                # The codes are ordered: a grasp beats a collision, a collision beats nothing.
-                better = friction_codes < of_friction[some]
-                of_friction[some[better]] = friction_codes[better]
-                of_opening[some[better]] = opening_codes[better]
+        extents = turns.extents_from(point)
+        cells = reachable_cells(rays, point, turns, extents, config)
+        of_friction[cells], of_opening[cells] = _label_cells(rays, point, turns, extents, cells, config)
     openings[friction >= COLLIDING] = 0
     return friction, openings
 
@@ -85,34 +74,58 @@ def label_points(
 def _label_cells(
     rays: MeshRays,
     point: Float32Array,
-    rotations: Float32Array,
-    chosen: IntpArray,
-    start_opening_m: float,
+    turns: Turns,
+    extents: Float32Array,
+    cells: IntpArray,
     config: LabelConfig,
 ) -> tuple[Uint8Array, Uint8Array]:
-    """Friction and opening codes (M,) of `PointCells.at` with fingers closing from `start_opening_m`."""
+    """Friction and opening codes (M,) of cells of a point, from whichever start works first."""
+    starts = config.starts_m
+    wide = pad_lines(point, turns, extents, cells, starts[-1] / 2, config.pad)
+    sweep = PadSweep(rays, wide, config.pad)
+    gapped = np.flatnonzero(sweep.gapped())
+    near = touch_pads(rays, wide.for_pads(gapped, [start / 2 for start in starts[:-1]]), config.pad)
+    contacts = PadContacts.concatenate([near, sweep.contacts()])
+    which = np.concatenate([np.tile(gapped, len(starts) - 1), np.arange(len(cells))])
+    opened = np.repeat(np.asarray(starts, dtype=np.float32), [len(gapped)] * (len(starts) - 1) + [len(cells)])
+    codes = _codes(rays, contacts, PointCells.at(point, turns, extents, cells[which]), opened, config)
+
+    friction = np.full(len(cells), NO_GRASP, dtype=np.uint8)
+    openings = np.zeros(len(cells), dtype=np.uint8)
+    for start in starts:
+        some = np.flatnonzero(opened == np.float32(start))
+        # The codes are ordered: a grasp beats a collision, a collision beats nothing. The first grasp stands.
+        better = some[(codes[0, some] < friction[which[some]]) & (friction[which[some]] >= COLLIDING)]
+        friction[which[better]], openings[which[better]] = codes[:, better]
+    return friction, openings
+
+
+def _codes(
+    rays: MeshRays,
+    contacts: PadContacts,
+    cells: PointCells,
+    starts_m: Float32Array,
+    config: LabelConfig,
+) -> Uint8Array:
+    """Friction and opening codes (2, M) of cells whose fingers close from openings `starts_m` (M,)."""
     widest = config.gripper.max_width_m
-    lines = pad_lines(point, rotations, chosen, start_opening_m / 2, config.pad.column_offsets_m())
-    contacts = touch_pads(rays, lines, config.pad)
-    cells = PointCells.at(point, rotations, chosen)
     friction = antipodal_friction(contacts, cells.rotations[:, :, 1])
     # Both fingers move alike, so the one that has further to go sets the opening.
     needed = 2 * np.maximum(contacts.reach_m.max(axis=1), 0.0) + 2 * config.clearance_m
-    if start_opening_m >= widest:
-        needed = np.minimum(needed, widest)
-    holds = (friction <= config.max_friction) & (needed <= start_opening_m + 1e-6)
-    friction_codes = np.full(len(chosen), NO_GRASP, dtype=np.uint8)
-    opening_codes = np.zeros(len(chosen), dtype=np.uint8)
-    friction_codes[holds] = np.rint(friction[holds] / FRICTION_STEP)
-    opening_codes[holds] = np.ceil(needed[holds] / OPENING_STEP_M - 1e-3)
-    held = cells[holds]
+    needed = np.where(starts_m >= np.float32(widest), np.minimum(needed, widest), needed)
+    holds = np.flatnonzero((friction <= config.max_friction) & (needed <= starts_m + 1e-6))
+    codes = np.zeros((2, len(friction)), dtype=np.uint8)
+    codes[0] = NO_GRASP
+    codes[0, holds] = np.rint(friction[holds] / FRICTION_STEP)
+    codes[1, holds] = np.ceil(needed[holds] / OPENING_STEP_M - 1e-3)
     collides = gripper_collides(
         rays,
-        held.centers,
-        held.rotations,
-        held.depths_m,
-        opening_codes[holds] * np.float32(OPENING_STEP_M),
+        cells.centers[holds],
+        cells.rotations[holds],
+        cells.depths_m[holds],
+        codes[1, holds] * np.float32(OPENING_STEP_M),
         config.gripper,
+        cells.extents[holds],
     )
-    friction_codes[np.flatnonzero(holds)[collides]] = COLLIDING
-    return friction_codes, opening_codes
+    codes[0, holds[collides]] = COLLIDING
+    return codes
