@@ -42,6 +42,7 @@ class ServoConfig:
     max_surprise_m: float = 0.02
     max_surprise_rad: float = math.radians(20.0)
     min_poses: int = 4  # in the buffer before the fingers may close: no momentum is known earlier
+    max_turn_rad: float = math.radians(110.0)  # of the tool about the vertical from its ready pose
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
     workspace_min_m: _Corner = (0.305, -0.275, -0.160)
@@ -69,6 +70,11 @@ class ServoConfig:
         for name in ("fingers_m", "rim_m", "selection_margin_m", "middle_weight", "middle_m"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 0 or more")
+        if not math.pi / 2 < self.max_turn_rad < math.pi:
+            raise ValueError(
+                f"ServoConfig.max_turn_rad is {self.max_turn_rad}; use more than pi/2, so that one of the "
+                "half turns of any grasp is within it, and less than pi"
+            )
         if self.min_poses < 1:
             raise ValueError(f"ServoConfig.min_poses is {self.min_poses}; use 1 or more")
         if not self.pregrasp_m < self.max_distance_m:
