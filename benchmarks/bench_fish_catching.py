@@ -32,14 +32,14 @@ from robot_drivers.fish_trials.lock_step import run_trial
 from robot_drivers.report.catch_attribution import CatchCause, judge_catches
 from robot_drivers.report.catch_statistics import PAPER_CAUSES
 
-WAYS = ("association", "nearest", "association, no prediction")
+NO_PREDICTION = ", no prediction"
 BEGIN, END = "<!-- statistics: benchmarks/bench_fish_catching.py -->", "<!-- end of statistics -->"
 
 
 def series(way: str, detector: str) -> TrialSeries:
     """How the trials of one way are set up."""
-    policy, _, rest = way.partition(", ")
-    return TrialSeries(trials=1, policy=policy, prediction=rest != "no prediction", detector=detector)
+    policy = way.removesuffix(NO_PREDICTION)
+    return TrialSeries(trials=1, policy=policy, prediction=policy == way, detector=detector)
 
 
 def run(way: str, seed: int, detector: str, commit: str) -> dict[str, Any]:
@@ -89,15 +89,16 @@ def rate(attempts: list[dict[str, Any]]) -> str:
 
 def table(trials: list[dict[str, Any]]) -> str:
     """Success, kinds and causes of each way, on the seeds that all ways have."""
-    by_way = {way: {t["seed"]: t for t in trials if t["way"] == way} for way in WAYS}
+    ways = list(dict.fromkeys(trial["way"] for trial in trials))
+    by_way = {way: {t["seed"]: t for t in trials if t["way"] == way} for way in ways}
     seeds = sorted(set.intersection(*(set(each) for each in by_way.values())))
     rows = {way: [each[seed] for seed in seeds] for way, each in by_way.items()}
     attempts = {way: counted(each) for way, each in rows.items()}
     kinds = sorted({attempt["fish"] for each in attempts.values() for attempt in each})
-    lines = ["| | " + " | ".join(WAYS) + " |", "|---" * (len(WAYS) + 1) + "|"]
+    lines = ["| | " + " | ".join(ways) + " |", "|---" * (len(ways) + 1) + "|"]
 
     def line(name: str, cell: Any) -> None:
-        lines.append(f"| {name} | " + " | ".join(cell(way) for way in WAYS) + " |")
+        lines.append(f"| {name} | " + " | ".join(cell(way) for way in ways) + " |")
 
     line("**caught, of attempts**", lambda way: f"**{rate(attempts[way])}**")
     line(
@@ -150,7 +151,8 @@ def main() -> None:
     parser.add_argument("--log", type=Path, required=True, metavar="F.jsonl", help="a line for each trial")
     parser.add_argument("--trials", type=int, default=5, metavar="N", help="of each way (5)")
     parser.add_argument("--seed", type=int, default=100, metavar="N", help="of the first trial (100)")
-    parser.add_argument("--detector", choices=("network", "geometric"), default="network")
+    parser.add_argument("--policy", default="appearance", help="that is compared with nearest (appearance)")
+    parser.add_argument("--detector", choices=("network", "geometric"), default="geometric")
     parser.add_argument("--page", type=Path, metavar="F.md", help="write the table there and run nothing")
     options = parser.parse_args()
     if options.page is not None:
@@ -162,7 +164,7 @@ def main() -> None:
     ).stdout.strip()
     done = {(trial["way"], trial["seed"]) for trial in load(options.log)}
     for seed in range(options.seed, options.seed + options.trials):
-        for way in WAYS:
+        for way in (options.policy, "nearest", options.policy + NO_PREDICTION):
             if (way, seed) in done:
                 continue
             trial = run(way, seed, options.detector, commit)

@@ -192,7 +192,7 @@ def test_a_target_from_which_no_way_leads_out_is_not_grasped():
 
 
 def foresight(**config):
-    return Foresight(ServoConfig(**config))
+    return Foresight(ServoConfig(**{"proof_s": 0.55, **config}))
 
 
 def test_only_what_went_where_it_was_foreseen_is_believed():
