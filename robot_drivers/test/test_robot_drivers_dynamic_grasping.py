@@ -262,6 +262,12 @@ def test_a_swimming_grasp_is_met_where_it_will_be():
     assert order == [CatchStage.READY, CatchStage.TRACK, CatchStage.GRASP, CatchStage.THROW]
 
 
+def test_fingertips_go_at_least_so_deep():
+    world = World(still, CatchConfig(servo=ServoConfig(min_reach_m=0.05)))
+    (record,) = world.catch(max_attempts=1).records
+    assert record.T_base_target[2, 3] == pytest.approx(-0.08 - 0.05)
+
+
 def test_while_servoing_the_tool_waits_above_upright_and_within_its_speed():
     world = World(swimming)
     world.catch(max_attempts=1)

@@ -44,6 +44,7 @@ class ServoConfig:
     min_poses: int = 4  # in the buffer before the fingers may close: no momentum is known earlier
     max_turn_rad: float = math.radians(110.0)  # of the tool about the vertical from its ready pose
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
+    min_reach_m: float = 0.0  # and at least so far past the grasp's origin: a network's grasps are shallow
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
     workspace_min_m: _Corner = (0.305, -0.275, -0.160)
     workspace_max_m: _Corner = (0.695, 0.275, 0.0)
@@ -64,7 +65,7 @@ class ServoConfig:
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; it must be positive")
-        for name in ("closing_latency_s", "reach_beyond_m", "proof_s"):
+        for name in ("closing_latency_s", "reach_beyond_m", "min_reach_m", "proof_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("fingers_m", "rim_m", "selection_margin_m", "middle_weight", "middle_m"):

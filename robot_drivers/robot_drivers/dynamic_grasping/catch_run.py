@@ -208,7 +208,7 @@ class CatchRun:
     ) -> Float64Array:
         """Tool pose (4, 4) for a grasp (group of one) that is at a pose (4, 4)."""
         servo = self._config.servo
-        beyond_m = float(grasp.depths[0]) + servo.reach_beyond_m
+        beyond_m = max(float(grasp.depths[0]) + servo.reach_beyond_m, servo.min_reach_m)
         T = tool_pose(T_base_grasp, beyond_m, T_base_tcp, self._moves.ready_pose(), servo.max_turn_rad)
         T[2, 3] = max(T[2, 3], servo.workspace_min_m[2])  # the floor is in the way, the fish is above it
         return T
