@@ -5,8 +5,10 @@
     python benchmarks/bench_fish_catching.py --log fish.jsonl --page docs/results/fish_catching.md
 
 Runs what is missing in the log, seed by seed, each way once, and adds a line for each trial: a run that was
-ended goes on where it was. With `--page` it runs nothing, and writes the table into the page, between its
-two marks. One process, one thread, lock-step: the load of the machine changes the time and nothing else.
+ended goes on where it was. A way is a policy (association with the network's grasps, the others with those of
+the geometric detector), with "/ no prediction" behind it where there is to be none. With `--page` it runs
+nothing, and writes the table into the page, between its two marks; give --log several times for several logs.
+One process, one thread, lock-step: the load of the machine changes the time and nothing else.
 """
 
 from __future__ import annotations
@@ -32,25 +34,27 @@ from robot_drivers.fish_trials.lock_step import run_trial
 from robot_drivers.report.catch_attribution import CatchCause, judge_catches
 from robot_drivers.report.catch_statistics import PAPER_CAUSES
 
-NO_PREDICTION = ", no prediction"
+NO_PREDICTION = " / no prediction"
+WAYS = ("appearance", "nearest", f"appearance{NO_PREDICTION}", "association")
 BEGIN, END = "<!-- statistics: benchmarks/bench_fish_catching.py -->", "<!-- end of statistics -->"
 
 
-def series(way: str, detector: str) -> TrialSeries:
+def series(way: str) -> TrialSeries:
     """How the trials of one way are set up."""
     policy = way.removesuffix(NO_PREDICTION)
+    detector = "network" if policy == "association" else "geometric"
     return TrialSeries(trials=1, policy=policy, prediction=policy == way, detector=detector)
 
 
-def run(way: str, seed: int, detector: str, commit: str) -> dict[str, Any]:
+def run(way: str, seed: int, commit: str) -> dict[str, Any]:
     """One trial, as a line of the log."""
-    began_s, config = time.process_time(), series(way, detector).config(0).seeded(seed)
+    began_s, config = time.process_time(), series(way).config(0).seeded(seed)
     trial = run_trial(config)
     outcomes = judge_catches(trial.result.records, trial.history)
     return {
         "way": way,
         "seed": seed,
-        "detector": detector,
+        "detector": config.detector,
         "commit": commit,
         "fish": config.cell.fish.count,
         "attempts": [
@@ -88,11 +92,11 @@ def rate(attempts: list[dict[str, Any]]) -> str:
 
 
 def table(trials: list[dict[str, Any]]) -> str:
-    """Success, kinds and causes of each way, on the seeds that all ways have."""
-    ways = list(dict.fromkeys(trial["way"] for trial in trials))
+    """Success, kinds and causes of each way, then the ways compared on the seeds that both have."""
+    there = {trial["way"] for trial in trials}
+    ways = [way for way in WAYS if way in there]
     by_way = {way: {t["seed"]: t for t in trials if t["way"] == way} for way in ways}
-    seeds = sorted(set.intersection(*(set(each) for each in by_way.values())))
-    rows = {way: [each[seed] for seed in seeds] for way, each in by_way.items()}
+    rows = {way: [each[seed] for seed in sorted(each)] for way, each in by_way.items()}
     attempts = {way: counted(each) for way, each in rows.items()}
     kinds = sorted({attempt["fish"] for each in attempts.values() for attempt in each})
     lines = ["| | " + " | ".join(ways) + " |", "|---" * (len(ways) + 1) + "|"]
@@ -100,6 +104,8 @@ def table(trials: list[dict[str, Any]]) -> str:
     def line(name: str, cell: Any) -> None:
         lines.append(f"| {name} | " + " | ".join(cell(way) for way in ways) + " |")
 
+    line("seeds", lambda way: ", ".join(str(t["seed"]) for t in rows[way]))
+    line("detector", lambda way: ", ".join(sorted({t["detector"] for t in rows[way]})))
     line("**caught, of attempts**", lambda way: f"**{rate(attempts[way])}**")
     line(
         "fish caught, of those in the tank",
@@ -119,12 +125,12 @@ def table(trials: list[dict[str, Any]]) -> str:
     line("simulated seconds a trial", lambda way: _mean([t["duration_s"] for t in rows[way]]))
     line("CPU seconds a trial", lambda way: _mean([t["cpu_s"] for t in rows[way]]))
     commits = ", ".join(sorted({f"`{t['commit']}`" for each in rows.values() for t in each}))
-    detectors = ", ".join(sorted({t["detector"] for each in rows.values() for t in each}))
-    lines += [
-        "",
-        f"{len(seeds)} trials each, seeds {', '.join(map(str, seeds))}; detector {detectors}; "
-        f"commit {commits}; {describe_machine()}.",
-    ]
+    lines.append("")
+    for way in ways[1:]:
+        both = sorted(set(by_way[ways[0]]) & set(by_way[way]))
+        first, other = (rate(counted([by_way[each][seed] for seed in both])) for each in (ways[0], way))
+        lines.append(f"- On the {len(both)} seeds that both have: {ways[0]} {first}; {way} {other}.")
+    lines += ["", f"Commit {commits}; {describe_machine()}."]
     return "\n".join(lines)
 
 
@@ -148,30 +154,32 @@ def write_page(page: Path, text: str) -> None:
 def main() -> None:
     """Run the missing trials, or write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--log", type=Path, required=True, metavar="F.jsonl", help="a line for each trial")
+    parser.add_argument(
+        "--log", type=Path, required=True, action="append", metavar="F.jsonl", help="a line for each trial"
+    )
     parser.add_argument("--trials", type=int, default=5, metavar="N", help="of each way (5)")
     parser.add_argument("--seed", type=int, default=100, metavar="N", help="of the first trial (100)")
-    parser.add_argument("--policy", default="appearance", help="that is compared with nearest (appearance)")
-    parser.add_argument("--detector", choices=("network", "geometric"), default="geometric")
+    parser.add_argument("--ways", nargs="+", default=WAYS, metavar="WAY", help=f"of {'; '.join(WAYS)} (all)")
     parser.add_argument("--page", type=Path, metavar="F.md", help="write the table there and run nothing")
     options = parser.parse_args()
     if options.page is not None:
-        write_page(options.page, table(load(options.log)))
+        write_page(options.page, table([trial for log in options.log for trial in load(log)]))
         return
     logging.disable(logging.WARNING)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
     ).stdout.strip()
-    done = {(trial["way"], trial["seed"]) for trial in load(options.log)}
+    log = options.log[0]
+    done = {(trial["way"], trial["seed"]) for trial in load(log)}
     for seed in range(options.seed, options.seed + options.trials):
-        for way in (options.policy, "nearest", options.policy + NO_PREDICTION):
+        for way in options.ways:
             if (way, seed) in done:
                 continue
-            trial = run(way, seed, options.detector, commit)
-            with options.log.open("a") as log:
-                log.write(json.dumps(trial) + "\n")
+            trial = run(way, seed, commit)
+            with log.open("a") as lines:
+                lines.write(json.dumps(trial) + "\n")
             print(f"seed {seed}, {way}: {rate(counted([trial]))}; {trial['cpu_s']} s of CPU", flush=True)
-    print(table(load(options.log)))
+    print(table(load(log)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from anygrasp_tracking.motion_prediction import MotionConfig
 from anygrasp_tracking.switch_guard import SwitchGuardConfig
 from anygrasp_tracking.tracker import TrackerConfig
 
-__all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig"]
+__all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig", "catching_with"]
 
 _Corner = tuple[float, float, float]
 
@@ -147,3 +147,17 @@ class CatchConfig:
                 f"CatchConfig needs give_up_s > 0 and max_failed_perceptions >= 1, got {self.give_up_s} "
                 f"and {self.max_failed_perceptions}"
             )
+
+
+def catching_with(detector: str) -> CatchConfig:
+    """The defaults for the grasps of a detector.
+
+    Those of the network are dense: the followed one keeps its place on a fish, but turns on it among its
+    neighbours, of which the better lie across the fish. And they are shallow, as for fingers on a table.
+    """
+    if detector != "network":
+        return CatchConfig()
+    motion = replace(FISH_TRACKER.motion, max_turn_rate_rad_s=1.2)
+    return CatchConfig(
+        servo=ServoConfig(min_reach_m=0.055), tracker=replace(FISH_TRACKER, score_weight=0.5, motion=motion)
+    )
