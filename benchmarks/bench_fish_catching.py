@@ -5,8 +5,8 @@
     python benchmarks/bench_fish_catching.py --log fish.jsonl --page docs/results/fish_catching.md
 
 Runs what is missing in the log, seed by seed, each way once, and adds a line for each trial: a run that was
-ended goes on where it was. A way is a policy (association with the network's grasps, the others with those of
-the geometric detector), with "/ no prediction" behind it where there is to be none. With `--page` it runs
+ended goes on where it was. A way is a policy (association on the network's grasps, the others on those of the
+geometric detector), with "/ network" or "/ no prediction" behind it where it is to differ. With `--page` it runs
 nothing, and writes the table into the page, between its two marks; give --log several times for several logs.
 One process, one thread, lock-step: the load of the machine changes the time and nothing else.
 """
@@ -34,16 +34,23 @@ from robot_drivers.fish_trials.lock_step import run_trial
 from robot_drivers.report.catch_attribution import CatchCause, judge_catches
 from robot_drivers.report.catch_statistics import PAPER_CAUSES
 
-NO_PREDICTION = " / no prediction"
-WAYS = ("appearance", "nearest", f"appearance{NO_PREDICTION}", "association")
+NO_PREDICTION, NETWORK = " / no prediction", " / network"
+WAYS = (
+    "association",
+    f"nearest{NETWORK}",
+    f"association{NO_PREDICTION}",
+    "appearance",
+    "nearest",
+    f"appearance{NO_PREDICTION}",
+)
 BEGIN, END = "<!-- statistics: benchmarks/bench_fish_catching.py -->", "<!-- end of statistics -->"
 
 
 def series(way: str) -> TrialSeries:
     """How the trials of one way are set up."""
-    policy = way.removesuffix(NO_PREDICTION)
-    detector = "network" if policy == "association" else "geometric"
-    return TrialSeries(trials=1, policy=policy, prediction=policy == way, detector=detector)
+    policy = way.partition(" / ")[0]
+    detector = "network" if policy == "association" or way.endswith(NETWORK) else "geometric"
+    return TrialSeries(trials=1, policy=policy, prediction=not way.endswith(NO_PREDICTION), detector=detector)
 
 
 def run(way: str, seed: int, commit: str) -> dict[str, Any]:
@@ -126,10 +133,14 @@ def table(trials: list[dict[str, Any]]) -> str:
     line("CPU seconds a trial", lambda way: _mean([t["cpu_s"] for t in rows[way]]))
     commits = ", ".join(sorted({f"`{t['commit']}`" for each in rows.values() for t in each}))
     lines.append("")
-    for way in ways[1:]:
-        both = sorted(set(by_way[ways[0]]) & set(by_way[way]))
-        first, other = (rate(counted([by_way[each][seed] for seed in both])) for each in (ways[0], way))
-        lines.append(f"- On the {len(both)} seeds that both have: {ways[0]} {first}; {way} {other}.")
+    for first in ("association", "appearance"):
+        for other in ways:
+            both = sorted(set(by_way.get(first, ())) & set(by_way[other]))
+            if other == first or not both:
+                continue
+            one, two = (rate(counted([by_way[each][seed] for seed in both])) for each in (first, other))
+            seeds = ", ".join(map(str, both))
+            lines.append(f"- Seeds that both have ({seeds}): {first} {one}; {other} {two}.")
     lines += ["", f"Commit {commits}; {describe_machine()}."]
     return "\n".join(lines)
 
