@@ -5,10 +5,10 @@
     python benchmarks/bench_fish_catching.py --log fish.jsonl --page docs/results/fish_catching.md
 
 Runs what is missing in the log, seed by seed, each way once, and adds a line for each trial: a run that was
-ended goes on where it was. A way is a policy (association on the network's grasps, the others on those of the
-geometric detector), with "/ network" or "/ no prediction" behind it where it is to differ. With `--page` it runs
-nothing, and writes the table into the page, between its two marks; give --log several times for several logs.
-One process, one thread, lock-step: the load of the machine changes the time and nothing else.
+ended goes on where it was. A way is a policy (association on the network's grasps, the others on those of
+the geometric detector), with "/ network" or "/ no prediction" behind it where it is to differ. With `--page`
+it runs nothing, and writes the table into the page, between its two marks; give --log several times for
+several logs. One process, one thread, lock-step: the load of the machine changes the time and nothing else.
 """
 
 from __future__ import annotations
