@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from anygrasp_perception.se3 import make_transform, rotation_angle
+from anygrasp_perception.se3 import inverse, make_transform, rotation_angle, transform_points
 from anygrasp_sim.fish.fish_cell import FishCell
-from anygrasp_sim.fish.fish_cell_config import FishCellConfig, FishConfig, WaterConfig
+from anygrasp_sim.fish.fish_cell_config import LONG_FINGERS, FishCellConfig, FishConfig, WaterConfig
 from anygrasp_sim.fish.fish_kinds import KINDS, choose_kinds
 from anygrasp_sim.fish.fish_truth import FishPlace
 from anygrasp_sim.fish.flexiv_robot import SimulatedRizon
@@ -92,6 +92,26 @@ def test_the_arm_is_as_long_as_published(q, expected):
     assert flange[2, 3] == pytest.approx(height, abs=1e-9)
     reach = np.hypot(*flange[:2, 3])
     assert reach < 0.15  # nearly straight
+
+
+def test_the_camera_sees_a_fish_under_the_fingers_from_end_to_end_and_from_ready_all_of_the_water():
+    config = FishCellConfig()
+    eye, camera = config.camera_offset_m, config.intrinsics
+    half, under_m = max(kind.length_m for kind in KINDS.values()) / 2, config.flange_to_tip_m + 0.03
+    ends = np.array([[side * half, 0.0, under_m] for side in (-1, 1)])  # flange frame; along the camera's arm
+    T_camera_flange = inverse(config.T_flange_camera)
+    pixels = camera.project(transform_points(T_camera_flange, ends))
+    assert np.all((pixels >= 0) & (pixels < (camera.width, camera.height)))
+    # The palm's near edge hides nothing of it.
+    palm_x, palm_z = -LONG_FINGERS.base_height_m / 2, config.flange_to_tip_m - LONG_FINGERS.finger_length_m
+    assert (half - eye[0]) / (under_m - eye[2]) < (palm_x - eye[0]) / (palm_z - eye[2])
+    with FishCell(config) as cell:
+        lower, upper = config.water_box_m
+        corners = np.array([[x, y, config.water.level_m] for x in (0.305, 0.695) for y in (-0.275, 0.275)])
+        assert np.all(corners > lower - 1e-9)
+        assert np.all(corners < upper + 1e-9)
+        pixels = camera.project(transform_points(inverse(cell.T_base_camera), corners))
+    assert np.all((pixels >= 0) & (pixels < (camera.width, camera.height)))
 
 
 def test_inverse_kinematics_finds_what_forward_kinematics_gives():

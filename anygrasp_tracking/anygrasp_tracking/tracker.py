@@ -38,8 +38,9 @@ class TrackerConfig:
     reach_rad: float = 0.9  # it may have turned so far from what is expected
     min_correspondence: float = 0.3  # below it a target is not seen
     # Taken off the correspondence for a distance (Eq. 5) of 1 from where the motion leads, 0.1 m, when grasps
-    # are compared; not by policies that know nothing of motion.
+    # are compared; not, nor the scores, by policies that know nothing of motion.
     motion_weight: float = 0.0
+    score_weight: float = 0.0  # added for a score of 1: of grasps that correspond alike the better is taken
     max_occluded_s: float = 1.0  # lost when not seen for longer
     apart_m: float = 0.06  # targets chosen together are at least so far from each other
     workspace_min: tuple[float, float, float] | None = None  # a target that leaves this box is lost
@@ -52,8 +53,9 @@ class TrackerConfig:
         for name in ("reach_m", "reach_speed_m_s", "reach_rad", "max_occluded_s", "apart_m"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"TrackerConfig.{name} is {getattr(self, name)}; it must be positive")
-        if not self.motion_weight >= 0:
-            raise ValueError(f"TrackerConfig.motion_weight is {self.motion_weight}; use 0 or more")
+        for name in ("motion_weight", "score_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"TrackerConfig.{name} is {getattr(self, name)}; use 0 or more")
         if not -1 <= self.min_correspondence < 1:
             raise ValueError(
                 f"TrackerConfig.min_correspondence is {self.min_correspondence}; use -1 up to below 1"
@@ -240,7 +242,7 @@ class GraspTracker:
         if len(target.motion) >= config.guard.min_poses:
             feasible &= shift <= config.guard.reach_m + config.guard.reach_speed_m_s * unseen_s
         off = shift / LABEL_MAX_WIDTH_M + ROTATION_WEIGHT * turn / np.pi
-        preference = correspondence - config.motion_weight * off
+        preference = correspondence - config.motion_weight * off + config.score_weight * frame.grasps.scores
         guarded = guard_switch(
             feasible, preference, shift, frame.grasps.translations, len(target.motion), config.guard
         )

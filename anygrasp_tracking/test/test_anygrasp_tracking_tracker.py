@@ -175,6 +175,16 @@ def test_of_like_grasps_that_are_no_jump_the_one_where_the_motion_leads_is_taken
         assert target.correspondence == pytest.approx(0.95 if taken is seen[0] else 1.0)
 
 
+def test_of_like_grasps_the_better_is_taken_where_scores_count():
+    seen = [[0.10, 0, 0], [0.105, 0, 0]]  # the scores are 1 and 0.5
+    policy = AssociationPolicy(almost_alike(0.95))
+    for weight, taken in ((0.2, seen[0]), (0.0, seen[1])):
+        _, target = follow_then(policy, seen, [0, 1], score_weight=weight)
+        np.testing.assert_allclose(target.grasp.translations[0], taken)
+    with pytest.raises(ValueError, match="score_weight"):
+        TrackerConfig(score_weight=-0.1)
+
+
 def test_guard_yields_to_a_jump_that_is_clearly_better():
     seen = [[0.10, 0, 0], [0.10, 0.05, 0]]
     _, target = follow_then(AssociationPolicy(almost_alike(0.5)), seen, [0, 1])

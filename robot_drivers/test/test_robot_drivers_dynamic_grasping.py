@@ -13,19 +13,20 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.se3 import make_transform, rotation_angle
 from anygrasp_tracking.correspondence import NearestPolicy
 from anygrasp_tracking.tracking_frame import TrackingFrame
-from robot_drivers.arms.arm import ArmError
+from robot_drivers.arms.arm import ArmError, UnreachablePose
 from robot_drivers.arms.kinematic import KinematicArm
 from robot_drivers.dynamic_grasping.catch_config import CatchConfig, CatchMotionConfig, ServoConfig
 from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLimits, without_prediction
 from robot_drivers.dynamic_grasping.catch_record import CatchStage
 from robot_drivers.dynamic_grasping.foresight import Foresight
 from robot_drivers.dynamic_grasping.servo_geometry import closeness, fingers_inside, pregrasp_pose, tool_pose
+from robot_drivers.dynamic_grasping.way_out import WayOut
 from robot_drivers.dynamic_grasping.within_reach import WithinReach
 from robot_drivers.executors.grasp_target import R_GRASP_TCP
 from robot_drivers.executors.perception import PerceptionError
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.grippers.kinematic import KinematicGripper
-from robot_drivers.safety import LimitViolation
+from robot_drivers.safety import LimitViolation, SafetyLimits
 
 PERIOD_S = 0.2
 DOWN = np.diag([1.0, -1.0, -1.0])  # of the tool: x along base x, z down
@@ -123,13 +124,75 @@ def swimming(time_s):
 def test_tool_pose_takes_the_nearer_half_turn_and_reaches_beyond():
     T_now = make_transform(DOWN, (0.5, 0, 0))
     for turn in (np.eye(4), np.block([[HALF_TURN_X, np.zeros((3, 1))], [np.zeros((1, 3)), 1.0]])):
-        T = tool_pose(grasp((0.5, 0.1, -0.1), yaw=0.3) @ turn, 0.03, T_now)
+        T = tool_pose(grasp((0.5, 0.1, -0.1), yaw=0.3) @ turn, 0.03, T_now, T_now, np.radians(110))
         np.testing.assert_allclose(T[:3, 3], (0.5, 0.1, -0.13), atol=1e-12)
         assert rotation_angle(T[:3, :3], DOWN) == pytest.approx(0.3)
 
 
+def test_a_tool_that_follows_a_circling_grasp_does_not_wind_up():
+    ready = T_now = make_transform(DOWN, (0.5, 0, 0))
+    for yaw in np.arange(0.2, 4 * np.pi, 0.2):
+        before, T_now = T_now, tool_pose(grasp((0.5, 0, 0), yaw), 0.0, T_now, ready, np.radians(110))
+        y = T_now[:2, 1] @ np.diag([1.0, -1.0])  # of a tool turned by yaw: (sin, cos)
+        heading = np.arctan2(y[0], y[1])
+        assert abs(heading) <= np.radians(110) + 1e-9
+        turned = rotation_angle(before[:3, :3], T_now[:3, :3])
+        assert turned == pytest.approx(0.2, abs=1e-6) or turned > np.pi - 0.3  # turned back
+
+
+def test_only_grasps_with_a_way_out_are_chosen():
+    arm = KinematicArm(FloatingKinematics(), np.array(READY), time_scale=0.0)
+    arm.connect()
+    motion = CatchMotionConfig(ready_joints_rad=READY, throw_joints_rad=THROW)
+    limits = SafetyLimits(
+        workspace_min=(0.0, -0.6, -0.2), workspace_max=(0.9, 0.6, 0.5), transit_min=(0.0, -0.6, 0.1),
+        transit_max=(0.9, 0.6, 0.9), keep_out_boxes=(0.42, -0.27, 0.1, 0.52, -0.2, 0.3), tool_radius_m=0.01,
+        min_height_m=-0.2,
+    )  # fmt: skip
+    here, behind = make_transform(DOWN, (0.5, 0.0, -0.1)), make_transform(DOWN, (0.8, 0.0, -0.1))
+    far = make_transform(DOWN, (0.99, 0.0, -0.1))
+    assert WayOut(arm, motion, limits).leads_from(here)
+    assert not WayOut(arm, motion, limits).leads_from(behind)  # the box that is to be kept out of
+    assert WayOut(arm, motion, None).leads_from(behind)
+    assert not WayOut(arm, motion, None).leads_from(far)  # reached, but not lifted
+    seen = frame(0.0, [grasp((0.5, 0.0, -0.1)), grasp((0.5, 0.05, -0.1))])
+    wanted = WithinReach(ServoConfig(), passable=lambda one: bool(one.translations[0, 1] > 0.01))
+    assert list(wanted.rank(seen)) == [1]
+    assert list(replace(wanted, passable=lambda one: False).rank(seen)) == []
+
+
+def test_what_cannot_be_lifted_is_let_go_and_the_run_goes_on():
+    world = World(still)
+    world.gripper.object_width_m = 0.02
+    real, tries = world.arm.move_linear, []
+
+    def once_unreachable(T, **speeds):
+        tries.append(T[2, 3])
+        if tries[-1] > 0 and sum(height > 0 for height in tries) <= 2:  # the lift, and that to the ready pose
+            raise UnreachablePose("no joint angles")
+        real(T, **speeds)
+
+    world.arm.move_linear = once_unreachable
+    result = world.catch(max_attempts=2)
+    assert result.error_code is None
+    assert result.counts["let go"] == result.counts["not initialised"] == 1
+    first, second = result.records
+    assert "no joint angles" in first.error_msg
+    assert not first.kept
+    assert second.kept
+
+
+def test_a_target_from_which_no_way_leads_out_is_not_grasped():
+    world = World(still)
+    answers = iter([True] + [False] * 99)
+    world.executor._way_out.leads_from = lambda T: next(answers)
+    result = world.catch(frames=8)
+    assert result.records == ()
+    assert result.counts["no way out"] == 1
+
+
 def foresight(**config):
-    return Foresight(ServoConfig(**config))
+    return Foresight(ServoConfig(**{"proof_s": 0.55, **config}))
 
 
 def test_only_what_went_where_it_was_foreseen_is_believed():
@@ -157,7 +220,8 @@ def test_new_targets_are_rather_far_from_the_walls():
 
 
 def test_pregrasp_is_upright_back_along_z_and_turned_as_the_grasp():
-    T_target = tool_pose(grasp((0.5, 0.1, -0.1), yaw=0.3, tilt=0.2), 0.0, make_transform(DOWN, (0, 0, 0)))
+    T_ready = make_transform(DOWN, (0, 0, 0))
+    T_target = tool_pose(grasp((0.5, 0.1, -0.1), yaw=0.3, tilt=0.2), 0.0, T_ready, T_ready, 2.0)
     T = pregrasp_pose(T_target, 0.035)
     np.testing.assert_allclose(T[:3, 3], (0.5, 0.1, -0.065), atol=1e-12)
     np.testing.assert_allclose(T[:3, 2], (0, 0, -1), atol=1e-12)
@@ -196,6 +260,12 @@ def test_a_swimming_grasp_is_met_where_it_will_be():
     assert world.gripper.state().width_m == pytest.approx(world.config.motion.open_width_m)
     order = list(dict.fromkeys(world.stages))
     assert order == [CatchStage.READY, CatchStage.TRACK, CatchStage.GRASP, CatchStage.THROW]
+
+
+def test_fingertips_go_at_least_so_deep():
+    world = World(still, CatchConfig(servo=ServoConfig(min_reach_m=0.05)))
+    (record,) = world.catch(max_attempts=1).records
+    assert record.T_base_target[2, 3] == pytest.approx(-0.08 - 0.05)
 
 
 def test_while_servoing_the_tool_waits_above_upright_and_within_its_speed():
@@ -287,8 +357,10 @@ def test_perception_that_fails_now_and_then_is_borne_but_not_forever():
 
 def test_out_of_the_arm_s_reach_is_let_go():
     servo = ServoConfig(workspace_max_m=(5.0, 5.0, 0.0), min_poses=50)
-    world = World(lambda t: grasp((1.2, 0.0, -0.08)), CatchConfig(servo=servo))
-    assert world.catch(frames=5).counts["unreachable"] >= 1
+    world = World(lambda t: grasp((0.85 + 0.1 * t, 0.0, -0.08)), CatchConfig(servo=servo))
+    result = world.catch(frames=15)
+    assert result.counts["unreachable"] == 1
+    assert result.counts["none to select"] >= 1  # and not chosen again
 
 
 def test_a_servo_that_stutters_stands_for_a_frame_and_goes_on():
@@ -392,6 +464,7 @@ def test_a_lost_arm_ends_the_run():
         (lambda: ServoConfig(max_rotation_rad=0.0), "max_rotation_rad"),
         (lambda: ServoConfig(closing_latency_s=-1.0), "closing_latency_s"),
         (lambda: ServoConfig(min_poses=0), "min_poses"),
+        (lambda: ServoConfig(max_turn_rad=1.5), "max_turn_rad"),
         (lambda: ServoConfig(workspace_min_m=(1, 1, 1)), "workspace"),
         (lambda: CatchMotionConfig(ready_joints_rad=(0.0,)), "ready_joints_rad"),
         (lambda: CatchMotionConfig(closing_force=2.0), "closing_force"),

@@ -10,6 +10,7 @@ from anygrasp_perception.geometric_detector import GeometricDetector
 from anygrasp_perception.se3 import make_transform, transform_points
 from anygrasp_sim.fish.fish_cell import FishCell
 from anygrasp_sim.fish.fish_cell_config import LONG_FINGERS, FishCellConfig, FishConfig
+from robot_drivers.dynamic_grasping.catch_config import CatchConfig
 from robot_drivers.dynamic_grasping.catch_executor import CatchLimits
 from robot_drivers.dynamic_grasping.water_perception import LONG_JAWS, WaterPerception, WaterPerceptionConfig
 from robot_drivers.fish_trials.cli import TrialSeries
@@ -82,6 +83,16 @@ def test_a_camera_below_the_surface_sees_no_grasps(view):
 
 def test_gripper_of_the_perception_is_that_of_the_cell():
     assert LONG_JAWS == LONG_FINGERS
+
+
+def test_the_network_s_grasps_are_followed_and_reached_by_settings_of_their_own():
+    geometric, network = (
+        TrialSeries(policy=policy, detector=detector).config(0).catching
+        for policy, detector in (("appearance", "geometric"), ("association", "network"))
+    )
+    assert geometric == CatchConfig()
+    assert network.servo.min_reach_m > geometric.servo.min_reach_m
+    assert network.tracker.score_weight > geometric.tracker.score_weight
 
 
 def test_one_attempt_in_lock_step_ends_with_a_verdict():

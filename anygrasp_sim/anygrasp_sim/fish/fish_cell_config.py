@@ -95,8 +95,9 @@ class FishCellConfig:
     bin_rim_m: float = -0.02
 
     flange_to_tip_m: float = 0.26  # fingertips in the flange's frame: along its z, closing along its y
-    camera_offset_m: tuple[float, float, float] = (-0.10, 0.0, 0.02)  # of the camera in the flange's frame
-    camera_tilt_rad: float = 0.12  # towards the fingertips
+    # Far enough aside, and turned to the fingertips, to see past the palm all of a fish that is under them.
+    camera_offset_m: tuple[float, float, float] = (-0.14, 0.0, 0.02)  # of the camera in the flange's frame
+    camera_tilt_rad: float = 0.38  # towards the fingertips
     image_width: int = 320
     image_height: int = 240
     focal_px: float = 228.7  # 70 degrees across, as an L515 at its lowest resolution

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from anygrasp_tracking.motion_prediction import MotionConfig
 from anygrasp_tracking.switch_guard import SwitchGuardConfig
 from anygrasp_tracking.tracker import TrackerConfig
 
-__all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig"]
+__all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig", "catching_with"]
 
 _Corner = tuple[float, float, float]
 
@@ -34,15 +34,17 @@ class ServoConfig:
     max_distance_xy_m: float = 0.02  # delta_t_xOy: and in the horizontal plane
     predict: bool = True  # False servoes to the grasp as it was seen last
     # From the decision until the fingers meet the object: coming to rest, the way down, and most of the
-    # closing; in the simulated cell.
-    closing_latency_s: float = 0.55
+    # closing; in the simulated cell they begin to close after 0.4 to 0.7 s and have closed by 0.9 to 1.15 s.
+    closing_latency_s: float = 0.7
     # The fingers close only on what went where its motion led: the prediction of so long ago may be off by
-    # no more than these from where the grasp is now. 0 s: without that.
-    proof_s: float = 0.55
+    # no more than these from where the grasp is now. 0 s: without that, as in the paper.
+    proof_s: float = 0.0
     max_surprise_m: float = 0.02
     max_surprise_rad: float = math.radians(20.0)
     min_poses: int = 4  # in the buffer before the fingers may close: no momentum is known earlier
+    max_turn_rad: float = math.radians(110.0)  # of the tool about the vertical from its ready pose
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
+    min_reach_m: float = 0.0  # and at least so far past the grasp's origin: a network's grasps are shallow
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
     workspace_min_m: _Corner = (0.305, -0.275, -0.160)
     workspace_max_m: _Corner = (0.695, 0.275, 0.0)
@@ -63,12 +65,17 @@ class ServoConfig:
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; it must be positive")
-        for name in ("closing_latency_s", "reach_beyond_m", "proof_s"):
+        for name in ("closing_latency_s", "reach_beyond_m", "min_reach_m", "proof_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 0 or more")
         for name in ("fingers_m", "rim_m", "selection_margin_m", "middle_weight", "middle_m"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 0 or more")
+        if not math.pi / 2 < self.max_turn_rad < math.pi:
+            raise ValueError(
+                f"ServoConfig.max_turn_rad is {self.max_turn_rad}; use more than pi/2, so that one of the "
+                "half turns of any grasp is within it, and less than pi"
+            )
         if self.min_poses < 1:
             raise ValueError(f"ServoConfig.min_poses is {self.min_poses}; use 1 or more")
         if not self.pregrasp_m < self.max_distance_m:
@@ -140,3 +147,17 @@ class CatchConfig:
                 f"CatchConfig needs give_up_s > 0 and max_failed_perceptions >= 1, got {self.give_up_s} "
                 f"and {self.max_failed_perceptions}"
             )
+
+
+def catching_with(detector: str) -> CatchConfig:
+    """The defaults for the grasps of a detector.
+
+    Those of the network are dense: the followed one keeps its place on a fish, but turns on it among its
+    neighbours, of which the better lie across the fish. And they are shallow, as for fingers on a table.
+    """
+    if detector != "network":
+        return CatchConfig()
+    motion = replace(FISH_TRACKER.motion, max_turn_rate_rad_s=1.2)
+    return CatchConfig(
+        servo=ServoConfig(min_reach_m=0.055), tracker=replace(FISH_TRACKER, score_weight=0.5, motion=motion)
+    )

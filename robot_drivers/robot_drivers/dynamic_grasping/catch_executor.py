@@ -14,9 +14,11 @@ from robot_drivers.dynamic_grasping.catch_config import CatchConfig
 from robot_drivers.dynamic_grasping.catch_moves import CatchMoves
 from robot_drivers.dynamic_grasping.catch_record import CatchRecord
 from robot_drivers.dynamic_grasping.catch_run import CatchRun, OnProgress, PerceiveFrame
+from robot_drivers.dynamic_grasping.way_out import WayOut
 from robot_drivers.executors.pick_errors import PickError, PickFailed, as_pick_failure
 from robot_drivers.executors.stop_switch import StopSwitch
 from robot_drivers.grippers.gripper import Gripper, GripperError
+from robot_drivers.safety import SafetyLimits
 
 __all__ = ["CatchExecutor", "CatchLimits", "CatchResult", "without_prediction"]
 
@@ -60,6 +62,7 @@ class CatchExecutor:
         policy: makes what decides which grasp is the target's in a new frame; one for each run.
         clock: seconds, that of the images' stamps.
         on_progress: called in every frame.
+        limits: the arm's safety limits: no target is chosen from which they allow no way to the throw.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class CatchExecutor:
         policy: CorrespondencePolicy,
         clock: Callable[[], float],
         on_progress: OnProgress = lambda stage, track_id, left: None,
+        limits: SafetyLimits | None = None,
     ) -> None:
         self.config = config
         self._arm = arm
@@ -79,6 +83,7 @@ class CatchExecutor:
         self._policy = policy
         self._clock = clock
         self._on_progress = on_progress
+        self._way_out = WayOut(arm, config.motion, limits)
         self._stop = StopSwitch()
         self._running = threading.Lock()
 
@@ -131,7 +136,14 @@ class CatchExecutor:
         limits = limits or CatchLimits()
         moves = CatchMoves(self._arm, self._gripper, self.config.motion, self._stop)
         run = CatchRun(
-            self.config, moves, self._perceive, self._policy, self._stop, self._clock, self._on_progress
+            self.config,
+            moves,
+            self._way_out,
+            self._perceive,
+            self._policy,
+            self._stop,
+            self._clock,
+            self._on_progress,
         )
         begin_s = self._clock()
 

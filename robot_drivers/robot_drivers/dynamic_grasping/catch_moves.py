@@ -8,6 +8,7 @@ import numpy as np
 from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import Arm
 from robot_drivers.dynamic_grasping.catch_config import CatchMotionConfig
+from robot_drivers.dynamic_grasping.way_out import lifted
 from robot_drivers.executors.stop_switch import StopSwitch
 from robot_drivers.grippers.gripper import Gripper
 
@@ -25,20 +26,27 @@ class CatchMoves:
         self._gripper = gripper
         self._config = config
         self._stop = stop
+        self._T_base_ready: Float64Array | None = None
 
     def tcp_pose(self) -> Float64Array:
         """Measured T_base_tcp (4, 4)."""
         return self._arm.tcp_pose()
 
+    def ready_pose(self) -> Float64Array:
+        """T_base_tcp (4, 4) of the ready pose."""
+        if self._T_base_ready is None:
+            self._T_base_ready = self._arm.forward_kinematics(np.array(self._config.ready_joints_rad))
+        return self._T_base_ready
+
     def initialise(self) -> None:
         """Line 1: to the ready pose, straight up first, fingers open."""
         self._lift()
         self._joints(self._config.ready_joints_rad)
-        self._grip(self._config.open_width_m)
+        self.release()
 
     def servo_ready(self) -> None:
         """Line 8: on the way to the ready pose; returns at once."""
-        self.servo(self._arm.forward_kinematics(np.array(self._config.ready_joints_rad)))
+        self.servo(self.ready_pose())
 
     def servo(self, T_base_tcp: Float64Array) -> None:
         """Line 25: on the way to a pose, no faster than allowed; returns at once."""
@@ -61,14 +69,17 @@ class CatchMoves:
         self._lift()
         self._joints(self._config.throw_joints_rad)
         held = self._gripper.state().object_detected
-        self._grip(self._config.open_width_m)
+        self.release()
         return held
 
+    def release(self) -> None:
+        """Let go of what is held, where the fingers are."""
+        self._grip(self._config.open_width_m)
+
     def _lift(self) -> None:
-        T_up = self._arm.tcp_pose().copy()
-        if T_up[2, 3] < self._config.lift_height_m - 1e-3:
-            T_up[2, 3] = self._config.lift_height_m
-            self._linear(T_up, self._config.lift_speed_m_s)
+        T_now = self._arm.tcp_pose()
+        if T_now[2, 3] < self._config.lift_height_m - 1e-3:
+            self._linear(lifted(T_now, self._config.lift_height_m), self._config.lift_speed_m_s)
 
     def _linear(self, T_base_tcp: Float64Array, speed_m_s: float) -> None:
         self._stop.check()

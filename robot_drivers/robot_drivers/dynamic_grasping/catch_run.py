@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
+from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_tracking.correspondence import CorrespondencePolicy
 from anygrasp_tracking.selection import NoGrasps
 from anygrasp_tracking.target import TrackedGrasp, TrackState
@@ -23,6 +24,7 @@ from robot_drivers.dynamic_grasping.catch_moves import CatchMoves
 from robot_drivers.dynamic_grasping.catch_record import CatchRecord, CatchStage, TrackedPose
 from robot_drivers.dynamic_grasping.foresight import Foresight
 from robot_drivers.dynamic_grasping.servo_geometry import Closeness, closeness, pregrasp_pose, tool_pose
+from robot_drivers.dynamic_grasping.way_out import WayOut
 from robot_drivers.dynamic_grasping.within_reach import WithinReach, in_reach
 from robot_drivers.executors.perception import PerceptionError
 from robot_drivers.executors.pick_errors import PickFailed
@@ -58,6 +60,7 @@ class CatchRun:
         self,
         config: CatchConfig,
         moves: CatchMoves,
+        way_out: WayOut,
         perceive: PerceiveFrame,
         policy: CorrespondencePolicy,
         stop: StopSwitch,
@@ -69,6 +72,7 @@ class CatchRun:
         self.tracker = GraspTracker(policy, config.tracker)
         self._config = config
         self._moves = moves
+        self._way_out = way_out
         self._perceive = perceive
         self._stop = stop
         self._clock = clock
@@ -100,7 +104,13 @@ class CatchRun:
 
     def _initialise(self) -> None:
         self._on_progress(CatchStage.READY, 0, None)
-        self._moves.initialise()
+        try:
+            self._moves.initialise()
+        except (UnreachablePose, LimitViolation) as error:  # not by its joints: by servo, frame by frame
+            self.counts["not initialised"] += 1
+            _LOG.warning("not to ready by its joints: %s", error)
+            self._moves.release()
+            self._moves.servo_ready()
         self._forget()
         self._seen_s = self._clock()  # images from before show the arm elsewhere
 
@@ -145,7 +155,10 @@ class CatchRun:
         left = closeness(T_base_target, T_base_tcp)  # line 17
         self._on_progress(CatchStage.TRACK, target.track_id, left)
         if self._close_enough(left) and proven:  # line 18
-            self._grasp(target, T_base_target)  # lines 19-22
+            if self._way_out.leads_from(T_base_target):
+                self._grasp(target, T_base_target)  # lines 19-22
+            else:
+                self._recover("no way out", f"from {np.round(T_base_target[:3, 3], 3)} m")
         elif frame.time_s - self._track[0].time_s > self._config.give_up_s:
             self._recover("gave up", f"not in reach for {self._config.give_up_s:.0f} s")
         else:
@@ -158,8 +171,9 @@ class CatchRun:
             self.counts["dropped"] += 1
             return None
         if not result.targets:  # line 11: the first frame of a target
+            wanted = WithinReach(self._config.servo, passable=self._passable)
             try:
-                result_targets = self.tracker.select(WithinReach(self._config.servo))  # line 12
+                result_targets = self.tracker.select(wanted)  # line 12
             except NoGrasps as error:
                 self._recover("none to select", str(error))
                 return None
@@ -176,6 +190,10 @@ class CatchRun:
             self._track.append(pose)
         return target
 
+    def _passable(self, grasp: GraspGroup) -> bool:
+        """Whether the arm can go to a grasp (group of one) as it is seen, and on from there to the throw."""
+        return self._way_out.leads_from(self._tool_pose(grasp.poses[0], grasp, self._moves.tcp_pose()))
+
     def _target_pose(self, target: TrackedGrasp, T_base_tcp: Float64Array) -> Float64Array:
         """Tool pose (4, 4) for the grasp as it will be when the fingers close on it."""
         servo = self._config.servo
@@ -183,8 +201,15 @@ class CatchRun:
         # Two or three poses tell noise rather than momentum: it could send a good target out of reach.
         if servo.predict and len(self._track) >= servo.min_poses:
             T_base_grasp = self.tracker.predict(target.track_id, self._clock() + servo.closing_latency_s)
-        beyond_m = float(target.grasp.depths[0]) + servo.reach_beyond_m
-        T = tool_pose(T_base_grasp, beyond_m, T_base_tcp)
+        return self._tool_pose(T_base_grasp, target.grasp, T_base_tcp)
+
+    def _tool_pose(
+        self, T_base_grasp: Float64Array, grasp: GraspGroup, T_base_tcp: Float64Array
+    ) -> Float64Array:
+        """Tool pose (4, 4) for a grasp (group of one) that is at a pose (4, 4)."""
+        servo = self._config.servo
+        beyond_m = max(float(grasp.depths[0]) + servo.reach_beyond_m, servo.min_reach_m)
+        T = tool_pose(T_base_grasp, beyond_m, T_base_tcp, self._moves.ready_pose(), servo.max_turn_rad)
         T[2, 3] = max(T[2, 3], servo.workspace_min_m[2])  # the floor is in the way, the fish is above it
         return T
 
@@ -249,8 +274,14 @@ class CatchRun:
         record = replace(record, closed_s=self._clock(), held=held)
         self.records[-1] = record
         self._on_progress(CatchStage.THROW, target.track_id, None)
-        kept = self._moves.throw()  # line 21
-        self.records[-1] = replace(record, kept=held and kept, ended_s=self._clock())
+        try:
+            kept = self._moves.throw()  # line 21
+        except (UnreachablePose, LimitViolation) as error:  # it has drifted to where no way leads out
+            self.counts["let go"] += 1
+            self._moves.release()
+            self.records[-1] = replace(record, ended_s=self._clock(), error_msg=str(error))
+        else:
+            self.records[-1] = replace(record, kept=held and kept, ended_s=self._clock())
         self._initialise()  # line 22
 
     def _recover(self, reason: str, detail: str = "") -> None:
@@ -263,7 +294,7 @@ class CatchRun:
             self._moves.servo_ready()
         except (UnreachablePose, LimitViolation) as error:
             _LOG.info("not by servo: %s", error)
-            self._moves.initialise()
+            self._initialise()
 
     def _forget(self) -> None:
         self._track = []

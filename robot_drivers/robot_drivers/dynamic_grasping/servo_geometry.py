@@ -24,15 +24,32 @@ class Closeness(NamedTuple):
     distance_xy_m: float  # Delta t_xOy, in the horizontal plane
 
 
-def tool_pose(T_base_grasp: Float64Array, beyond_m: float, T_base_now: Float64Array) -> Float64Array:
+def tool_pose(
+    T_base_grasp: Float64Array,
+    beyond_m: float,
+    T_base_now: Float64Array,
+    T_base_ready: Float64Array,
+    max_turn_rad: float,
+) -> Float64Array:
     """T_base_tcp (4, 4) for a grasp whose fingertips are to be `beyond_m` past its origin.
 
-    Of the grasp and its half turn about the approach, the one nearer to the tool as it stands.
+    Of the grasp and its half turn about the approach, the one nearer to the tool as it stands, unless that
+    is turned about the vertical by more than `max_turn_rad` from the ready pose: following what swims in
+    circles would wind up the last joint, until the arm can neither lift nor get back.
     """
     tip = T_base_grasp[:3, 3] + beyond_m * T_base_grasp[:3, 0]
     turns = [T_base_grasp[:3, :3] @ turn @ R_GRASP_TCP for turn in (np.eye(3), HALF_TURN_X)]
     angles = [float(rotation_angle(R, T_base_now[:3, :3])) for R in turns]
-    return make_transform(turns[int(np.argmin(angles))], tip)
+    chosen = int(np.argmin(angles))
+    if _turned(turns[chosen], T_base_ready) > max_turn_rad:
+        chosen = 1 - chosen
+    return make_transform(turns[chosen], tip)
+
+
+def _turned(R_base_tcp: Float64Array, T_base_ready: Float64Array) -> float:
+    """Angle, 0 to pi, between the headings of two closing directions about the vertical."""
+    y, y_ready = R_base_tcp[:2, 1], T_base_ready[:2, 1]
+    return float(abs(np.arctan2(y_ready[0] * y[1] - y_ready[1] * y[0], y_ready @ y)))
 
 
 def closeness(T_base_target: Float64Array, T_base_tcp: Float64Array) -> Closeness:

@@ -147,6 +147,12 @@ class WaterPerception:
         height = float(T_base_camera[2, 3]) - config.water_max_m[2]
         if height <= 0:
             return cloud.crop(np.zeros(0, dtype=np.intp))
+        # What bends moves it sideways by less than the water is deep: the rest need not be looked at.
+        margin = config.water_max_m[2] - config.water_min_m[2] + _NOISE_M
+        seen = transform_points(T_base_camera, cloud.points)[:, :2]
+        cloud = cloud.crop(
+            np.flatnonzero(np.all((seen > lower[:2] - margin) & (seen < upper[:2] + margin), axis=1))
+        )
         down = -T_base_camera[2, :3]
         points = undo_refraction(cloud.points, down, height, config.refractive_index)
         at = transform_points(T_base_camera, points)

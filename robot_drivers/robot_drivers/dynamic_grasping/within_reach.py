@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array, IntpArray
+from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_tracking.tracking_frame import TrackingFrame
 from robot_drivers.dynamic_grasping.catch_config import ServoConfig
 from robot_drivers.dynamic_grasping.servo_geometry import fingers_inside
 from robot_drivers.executors.grasp_target import R_GRASP_TCP
 
 __all__ = ["WithinReach", "in_reach"]
+
+_TRIED = 12  # of the best grasps: inverse kinematics takes a millisecond or more for each
 
 
 def in_reach(T_base_target: Float64Array, servo: ServoConfig) -> bool:
@@ -33,10 +37,14 @@ def in_reach(T_base_target: Float64Array, servo: ServoConfig) -> bool:
 
 @dataclass(frozen=True)
 class WithinReach:
-    """Selection (see anygrasp_tracking.selection): the best grasp the open fingers fit to, far from walls."""
+    """Selection (see anygrasp_tracking.selection): the best grasp the open fingers fit to, far from walls.
+
+    `passable` tells of a grasp (group of one) whether the arm can go there, and on with what it holds.
+    """
 
     servo: ServoConfig
     count: int = 1
+    passable: Callable[[GraspGroup], bool] = lambda grasp: True
 
     def rank(self, frame: TrackingFrame) -> IntpArray:
         """See Selection."""
@@ -56,4 +64,8 @@ class WithinReach:
         from_walls = np.minimum(tips[:, :2] - low, high - tips[:, :2]).min(axis=1)
         scores = grasps.scores + servo.middle_weight * np.clip(from_walls, 0.0, servo.middle_m)
         order = np.argsort(-scores, kind="stable")
-        return np.asarray(order[fits[order]], dtype=np.intp)
+        ranked = order[fits[order]]
+        for place, index in enumerate(ranked[:_TRIED].tolist()):
+            if self.passable(grasps[index]):
+                return np.asarray(ranked[place:], dtype=np.intp)
+        return np.zeros(0, dtype=np.intp)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anygrasp_perception.arrays import Uint8Array
+from robot_drivers.dynamic_grasping.catch_config import catching_with
 from robot_drivers.dynamic_grasping.catch_executor import without_prediction
 from robot_drivers.fish_trials.contact_sheet import save_catch_sheet
 from robot_drivers.fish_trials.lock_step import Trial, TrialConfig, run_trial
@@ -45,7 +46,7 @@ class TrialSeries:
 
     def config(self, index: int) -> TrialConfig:
         """Of trial `index`, from 0."""
-        base = TrialConfig(policy=self.policy, detector=self.detector)
+        base = TrialConfig(policy=self.policy, detector=self.detector, catching=catching_with(self.detector))
         cell = replace(base.cell, fish=replace(base.cell.fish, count=self.fish))
         catching = base.catching if self.prediction else without_prediction(base.catching)
         limits = replace(base.limits, max_attempts=self.max_attempts)

@@ -114,6 +114,7 @@ def run_trial(config: TrialConfig) -> Trial:
                 make_policy(config.policy),
                 lambda: cell.time_s,
                 rig.on_progress,
+                config.safety,
             )
             result = executor.catch(config.limits, rig.tank_is_empty)
             rig.pass_time(1.0)  # what was thrown comes to rest

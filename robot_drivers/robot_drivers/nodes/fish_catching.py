@@ -118,6 +118,7 @@ class FishCatchingNode(Node):
             make_policy(config.policy),
             self._now_s,
             self._on_progress,
+            config.limits,
         )
         self._eyes = TankEyes(
             self,

@@ -15,9 +15,16 @@ import numpy as np
 from anygrasp_perception.atomic_files import write_atomically
 from robot_drivers.report.catch_attribution import CatchCause, CatchOutcome
 
-__all__ = ["CatchReport", "KindStatistics", "TrialSummary", "build_catch_report", "format_catch_table"]
+__all__ = [
+    "PAPER_CAUSES",
+    "CatchReport",
+    "KindStatistics",
+    "TrialSummary",
+    "build_catch_report",
+    "format_catch_table",
+]
 
-_PAPER_CAUSES = (
+PAPER_CAUSES = (
     CatchCause.SLIP,
     CatchCause.AHEAD,
     CatchCause.BAD_GRASP,
@@ -79,7 +86,7 @@ class CatchReport:
     def causes(self) -> dict[str, int]:
         """Failures by cause: the paper's five, in its order, then others that occurred."""
         counts = Counter(outcome.cause for outcome in self.outcomes if outcome.cause is not None)
-        order = [*_PAPER_CAUSES, *(cause for cause in counts if cause not in _PAPER_CAUSES)]
+        order = [*PAPER_CAUSES, *(cause for cause in counts if cause not in PAPER_CAUSES)]
         return {cause.value: counts[cause] for cause in order}
 
     @property
