@@ -96,6 +96,10 @@ class Bench:
     def recover(self):
         return wait(self.recover_client.call_async(Trigger.Request()))
 
+    def worker(self) -> int:
+        """Process id of what holds the connections to the arm."""
+        return self.picking._robot._connection._session._client._process.pid
+
     def wait_for_rest(self) -> None:
         """Until the arm stands, and stands still."""
         wait_until(lambda: self.speed() == 0.0)
@@ -212,7 +216,7 @@ def test_the_emergency_stop_service_halts_too_and_says_how_to_go_on(bench, lives
 def test_a_connection_that_hangs_trips_the_watchdog(bench, lives_on):
     goal = bench.start()
     wait_until(lambda: bench.speed() > 0.1)
-    worker = bench.picking._robot._session._client._process.pid
+    worker = bench.worker()
     limits_s = bench.picking._safety._watchdog._limits_s
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -252,6 +256,19 @@ def test_a_lost_controller_ends_the_goal_and_is_found_again(bench, lives_on):
     result = wait(goal.get_result_async()).result
     assert result.error_code == "ROBOT_LOST"
     wait_until(lambda: bench.speed() == 0.0)
+
+
+def test_an_arm_lost_while_the_fingers_close_is_no_lost_gripper(bench, lives_on):
+    bench.controller.place_object(0.6)
+    closing = threading.Event()
+    goal = bench.start(on_stage=lambda stage: closing.set() if stage == "close" else None)
+    assert closing.wait(TIMEOUT_S)
+    os.kill(bench.worker(), signal.SIGKILL)
+    result = wait(goal.get_result_async()).result
+    assert result.error_code == "ROBOT_LOST"
+    assert "connection to the UR" in result.error_msg
+    assert result.record.stages[-1].stage == "lift"  # the fingers were left to close
+    bench.wait_for_rest()
 
 
 def test_a_gripper_that_does_not_answer_ends_the_goal(bench, lives_on):
