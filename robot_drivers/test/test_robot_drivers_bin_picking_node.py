@@ -2,6 +2,7 @@
 """The bin picking node over real DDS and the real ur_rtde client, with faults injected."""
 
 import os
+import random
 import signal
 import threading
 import time
@@ -186,6 +187,29 @@ def test_a_grasp_beyond_the_limits_moves_nothing(bench, grasp, code):
     result = bench.pick(**grasp)
     assert result.error_code == code
     assert result.error_msg
+    np.testing.assert_array_equal(bench.controller.ask("joint_positions"), joints)
+
+
+def test_goals_of_nonsense_end_with_a_code_and_move_nothing(bench, lives_on):
+    chance = random.Random(0)
+    joints = bench.controller.ask("joint_positions")
+
+    def number():
+        return chance.choice([0.0, -0.0, 1.0, -1e-300, 1e308, -np.inf, np.nan])
+
+    for _ in range(25):
+        grasp = Grasp(score=1.0)
+        grasp.width, grasp.height, grasp.depth = (
+            chance.choice([-1.0, 0.0, 0.05, np.inf, np.nan]) for _ in "whd"
+        )
+        grasp.pose.position.x, grasp.pose.position.y, grasp.pose.position.z = (number() for _ in "xyz")
+        turn = grasp.pose.orientation
+        turn.x, turn.y, turn.z, turn.w = (number() for _ in "xyzw")
+        frame = chance.choice(["base", "base", "base", "tool0", ""])
+        goal = wait(bench.pick_client.send_goal_async(Pick.Goal(header=Header(frame_id=frame), grasp=grasp)))
+        result = wait(goal.get_result_async()).result
+        assert result.error_code in PickError.__members__
+        assert result.error_msg
     np.testing.assert_array_equal(bench.controller.ask("joint_positions"), joints)
 
 
