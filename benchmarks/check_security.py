@@ -27,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SECURITY = ROOT / "config" / "security"
 _TALK_S = 8.0  # to find each other, shake hands and be heard
 _BOOL = "std_msgs::msg::dds_::Bool_"
-_OUTCOMES = ("no_participant", "no_endpoint", "matched", "alone", "ros")
 _STOP = "rt/anygrasp/emergency_stop"
 
 # What may do harm, as the policy names it, and who is to be allowed to.
@@ -85,19 +84,13 @@ class Participant:
 
     def say(self, role: str, seconds: float) -> list[str]:
         """What it prints, see participant.cpp."""
-        return _verdict(self.start(role, seconds))
-
-
-def _verdict(process: subprocess.Popen[str]) -> list[str]:
-    """The line with the outcome; Fast DDS writes what it complains of between."""
-    lines = [line.split() for line in process.communicate()[0].splitlines()]
-    return next((words for words in reversed(lines) if words and words[0] in _OUTCOMES), [])
+        return self.start(role, seconds).communicate()[0].split()
 
 
 def heard(reader: Participant, writer: Participant) -> int:
     """How many messages reached the reader."""
     reading, writing = reader.start("sub", _TALK_S), writer.start("pub", _TALK_S)
-    words = _verdict(reading)
+    words = reading.communicate()[0].split()
     writing.communicate()
     return int(words[1]) if len(words) == 2 else 0  # else: no reader
 

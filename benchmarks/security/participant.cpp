@@ -14,6 +14,7 @@
 
 #include <fastdds/dds/domain/DomainParticipant.hpp>
 #include <fastdds/dds/domain/DomainParticipantFactory.hpp>
+#include <fastdds/dds/log/Log.hpp>
 #include <fastdds/dds/publisher/DataWriter.hpp>
 #include <fastdds/dds/publisher/DataWriterListener.hpp>
 #include <fastdds/dds/publisher/Publisher.hpp>
@@ -117,6 +118,7 @@ int main(int count, char** words)
         std::cerr << "participant DOMAIN KEYS TOPIC TYPE pub|sub SECONDS\n";
         return 2;
     }
+    Log::ClearConsumers();  // it writes to standard output, too
     const std::string topic_name = words[3], type_name = words[4], role = words[5];
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(int(1e3 * std::stod(words[6])));
     const auto pause = std::chrono::milliseconds(50);
