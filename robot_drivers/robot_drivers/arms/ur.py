@@ -32,13 +32,12 @@ __all__ = ["UrArm", "UrArmConfig"]
 _LOG = logging.getLogger(__name__)
 
 _POLL_S = 0.005
+_STANDING_RAD = 1e-5
 
 # The measured joints follow the commanded ones: they rest a little later, and near the target.
 _REST_TIMEOUT_S = 0.3
 _REST_RAD_S = 0.01
 _ARRIVED_M, _ARRIVED_RAD = 0.02, 0.1
-
-_STANDING_RAD = 1e-5
 
 # States and the control program's end come over two connections.
 _STATE_LAG_S = 0.5
@@ -50,8 +49,7 @@ _PROGRAM_ENDED = (
     "or ran into an error that the pendant shows"
 )
 
-# The controller moves slower than it was asked to: worth a word.
-_SLOWED = 0.95
+_SLOWED = 0.95  # a controller that moves slower than it was asked to is worth a word
 
 
 class UrArm:
@@ -297,4 +295,6 @@ def _snapshot(session: UrLink) -> UrSnapshot:
 
 
 def _prepare(session: UrLink) -> UrSnapshot:
-    return session.prepare()
+    now = session.prepare()
+    session.check_control()
+    return now
