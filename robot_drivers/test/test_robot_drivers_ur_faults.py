@@ -267,6 +267,18 @@ def test_a_silent_controller_is_lost_after_the_time_limit(arm, controller):
     arm.move_joints(HOME, **FAST)
 
 
+def test_a_connection_that_breaks_after_a_silence_tells_of_it(arm, controller):
+    client = arm._connection._session._client
+    controller.freeze()
+    try:
+        wait_until(lambda: client.snapshot().age_s > 0.6)
+        client._process.kill()
+        with pytest.raises(ArmLost, match=r"broke after it had been silent for \d\.\d s.*network"):
+            client.snapshot()
+    finally:
+        controller.thaw()
+
+
 def test_an_idle_arm_notices_the_loss_too(arm, controller):
     controller.ask("drop_connections")
     wait_until(lambda: arm.state() is ArmState.DISCONNECTED)

@@ -12,7 +12,7 @@ from abc import abstractmethod
 
 from robot_drivers.arms.arm import ArmError, ArmLost
 from robot_drivers.arms.ur_checks import check_running
-from robot_drivers.arms.ur_client import UrClient
+from robot_drivers.arms.ur_client import UrClient, broken_text
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_pose import ur_pose_from_transform
@@ -111,7 +111,7 @@ class UrSession(UrLink):
     def _check_alive(self, snapshot: UrSnapshot) -> None:
         robot = f"the UR at {self._config.robot_ip}"
         if not snapshot.connected:
-            raise ArmLost(f"the connection to {robot} broke: connect again")
+            raise ArmLost(broken_text(self._config.robot_ip, snapshot.age_s))
         if snapshot.age_s > self._config.data_timeout_s:
             raise ArmLost(
                 f"{robot} has been silent for {snapshot.age_s:.1f} s (limit "
