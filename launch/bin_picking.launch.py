@@ -7,8 +7,8 @@ from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
-    GroupAction,
     IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
 )
 from launch.conditions import IfCondition, UnlessCondition
@@ -36,6 +36,53 @@ def generate_launch_description():
 
     def string(name):
         return ParameterValue(LaunchConfiguration(name), value_type=str)
+
+    def host(context, name):
+        """The robot's address as a parameter, if one was given; the simulated one has its own."""
+        given = LaunchConfiguration("robot_ip").perform(context)
+        if not given and is_simulated(context):
+            given = "127.0.0.1"
+        return {name: ParameterValue(given, value_type=str)} if given else {}
+
+    def is_simulated(context):
+        return IfCondition(sim).evaluate(context)
+
+    def cell(context):
+        return [
+            Node(
+                package="anygrasp_sim",
+                executable="cell",
+                namespace=namespace,
+                output="screen",
+                parameters=[
+                    params_file,
+                    {
+                        "cell.object_count": integer("objects"),
+                        "cell.seed": integer("seed"),
+                        "viewer": boolean("viewer"),
+                        **host(context, "controller_host"),
+                    },
+                ],
+            )
+        ]
+
+    def executor(context):
+        return [
+            Node(
+                package="robot_drivers",
+                executable="bin_picking",
+                namespace=namespace,
+                output="screen",
+                parameters=[
+                    params_file,
+                    {
+                        **use_sim_time,
+                        **host(context, "arm.robot_ip"),
+                        **host(context, "gripper.robot_ip"),
+                    },
+                ],
+            )
+        ]
 
     clear_bin = Node(
         package="robot_drivers",
@@ -72,7 +119,9 @@ def generate_launch_description():
                 "namespace", default_value="anygrasp", description="namespace of all nodes"
             ),
             DeclareLaunchArgument("rviz", default_value="false", description="open rviz"),
-            DeclareLaunchArgument("robot_ip", default_value="127.0.0.1", description="UR controller"),
+            DeclareLaunchArgument(
+                "robot_ip", default_value="", description="UR controller; empty: as params_file says"
+            ),
             DeclareLaunchArgument(
                 "objects", default_value="8", description="how many objects the cell drops"
             ),
@@ -88,26 +137,7 @@ def generate_launch_description():
             DeclareLaunchArgument("max_attempts", default_value="0", description="attempts; 0: no limit"),
             DeclareLaunchArgument("report", default_value="", description="JSON file for the report"),
             DeclareLaunchArgument("contact_sheet", default_value="", description="PNG file for the picks"),
-            GroupAction(
-                [
-                    Node(
-                        package="anygrasp_sim",
-                        executable="cell",
-                        namespace=namespace,
-                        output="screen",
-                        parameters=[
-                            params_file,
-                            {
-                                "cell.object_count": integer("objects"),
-                                "cell.seed": integer("seed"),
-                                "viewer": boolean("viewer"),
-                                "controller_host": string("robot_ip"),
-                            },
-                        ],
-                    )
-                ],
-                condition=IfCondition(sim),
-            ),
+            OpaqueFunction(function=cell, condition=IfCondition(sim)),
             Node(
                 package="anygrasp_perception",
                 executable="camera",
@@ -115,17 +145,7 @@ def generate_launch_description():
                 parameters=[params_file, LaunchConfiguration("calibration")],
                 condition=UnlessCondition(sim),
             ),
-            Node(
-                package="robot_drivers",
-                executable="bin_picking",
-                namespace=namespace,
-                output="screen",
-                parameters=[
-                    params_file,
-                    use_sim_time,
-                    {"arm.robot_ip": string("robot_ip"), "gripper.robot_ip": string("robot_ip")},
-                ],
-            ),
+            OpaqueFunction(function=executor),
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(
                     PathJoinSubstitution([ThisLaunchFileDir(), "detection.launch.py"])

@@ -18,12 +18,25 @@ def generate_launch_description():
     namespace = LaunchConfiguration("namespace")
     params_file = LaunchConfiguration("params_file")
 
-    def string(name):
-        return ParameterValue(LaunchConfiguration(name), value_type=str)
+    def given(context, arguments):
+        """Values by parameter of the launch arguments that are not empty; else params_file has the word."""
+        texts = {name: LaunchConfiguration(argument).perform(context) for name, argument in arguments.items()}
+        return {name: ParameterValue(text, value_type=str) for name, text in texts.items() if text}
+
+    def camera(context):
+        shown = given(
+            context, {"folder": "folder", "realsense.serial": "serial", "realsense.recording": "recording"}
+        )
+        return [
+            Node(
+                package="anygrasp_perception",
+                executable="camera",
+                output="screen",
+                parameters=[params_file, LaunchConfiguration("calibration"), *([shown] if shown else [])],
+            )
+        ]
 
     def detection(context):
-        chosen = {name: LaunchConfiguration(name).perform(context) for name in ("detector", "weights")}
-        given = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
         return [
             Node(
                 package="anygrasp_perception",
@@ -35,7 +48,7 @@ def generate_launch_description():
                     {
                         "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
                         "use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool),
-                        **given,
+                        **given(context, {"detector": "detector", "weights": "weights"}),
                     },
                 ],
                 on_exit=EmitEvent(event=Shutdown(reason="no grasp detection")),
@@ -55,7 +68,9 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "camera", default_value="true", description="start our camera node; false: realsense-ros runs"
             ),
-            DeclareLaunchArgument("serial", default_value="", description="serial number of the RealSense"),
+            DeclareLaunchArgument(
+                "serial", default_value="", description="of the RealSense; empty: as params_file says"
+            ),
             DeclareLaunchArgument("recording", default_value="", description=".bag or .db3 file to play"),
             DeclareLaunchArgument("folder", default_value="", description="folder of RGB-D images to show"),
             DeclareLaunchArgument(
@@ -72,21 +87,7 @@ def generate_launch_description():
             ),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the detector"),
             DeclareLaunchArgument("use_sim_time", default_value="false", description="take time from /clock"),
-            Node(
-                package="anygrasp_perception",
-                executable="camera",
-                output="screen",
-                parameters=[
-                    params_file,
-                    LaunchConfiguration("calibration"),
-                    {
-                        "folder": string("folder"),
-                        "realsense.serial": string("serial"),
-                        "realsense.recording": string("recording"),
-                    },
-                ],
-                condition=IfCondition(LaunchConfiguration("camera")),
-            ),
+            OpaqueFunction(function=camera, condition=IfCondition(LaunchConfiguration("camera"))),
             OpaqueFunction(function=detection),
             Node(
                 package="rviz2",

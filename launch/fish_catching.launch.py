@@ -4,7 +4,7 @@
 import os
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
 from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
@@ -24,6 +24,30 @@ def generate_launch_description():
         return ParameterValue(LaunchConfiguration(name), value_type=kind)
 
     use_sim_time = {"use_sim_time": typed("sim", bool)}
+
+    def executor(context):
+        serial = LaunchConfiguration("serial_number").perform(context)
+        robot = {"arm.serial_number": ParameterValue(serial, value_type=str)} if serial else {}
+        return [
+            Node(
+                package="robot_drivers",
+                executable="fish_catching",
+                namespace=namespace,
+                output="screen",
+                parameters=[
+                    params_file,
+                    use_sim_time,
+                    {
+                        "sim": typed("sim", bool),
+                        "policy": typed("policy", str),
+                        "detector": typed("detector", str),
+                        "simulation.cell.seed": typed("seed", int),
+                        **robot,
+                    },
+                ],
+            )
+        ]
+
     catch_fish = Node(
         package="robot_drivers",
         executable="catch_fish",
@@ -53,7 +77,7 @@ def generate_launch_description():
             DeclareLaunchArgument("detector", default_value="geometric", description="or network"),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the fish"),
             DeclareLaunchArgument(
-                "serial_number", default_value="Rizon4-000000", description="of the Flexiv arm"
+                "serial_number", default_value="", description="of the Flexiv arm; empty: as params_file says"
             ),
             DeclareLaunchArgument("auto_start", default_value="true", description="catch at once"),
             DeclareLaunchArgument("max_catches", default_value="0", description="stop then; 0: no limit"),
@@ -65,23 +89,7 @@ def generate_launch_description():
                 parameters=[params_file],
                 condition=UnlessCondition(sim),
             ),
-            Node(
-                package="robot_drivers",
-                executable="fish_catching",
-                namespace=namespace,
-                output="screen",
-                parameters=[
-                    params_file,
-                    use_sim_time,
-                    {
-                        "sim": typed("sim", bool),
-                        "policy": typed("policy", str),
-                        "detector": typed("detector", str),
-                        "simulation.cell.seed": typed("seed", int),
-                        "arm.serial_number": typed("serial_number", str),
-                    },
-                ],
-            ),
+            OpaqueFunction(function=executor),
             catch_fish,
             RegisterEventHandler(
                 OnProcessExit(

@@ -120,3 +120,17 @@ def test_interrupt_during_a_run_ends_everything(listener):
     os.killpg(launched.pid, signal.SIGINT)
     output, _ = launched.communicate(timeout=60)
     assert processes_of_session(launched.pid) == [], output
+
+
+def test_the_robot_s_address_of_the_parameters_file_stands(tmp_path):
+    nowhere = f"127.{os.getpid() % 250 + 1}.9.9"
+    parameters = tmp_path / "cell.yaml"
+    parameters.write_text(f"/**/bin_picking: {{ros__parameters: {{arm: {{robot_ip: {nowhere}}}}}}}\n")
+    launched = start("sim:=false", "auto_start:=false", "detector:=geometric", f"params_file:={parameters}")
+    assert launched.stdout is not None
+    deadline = threading.Timer(RUN_TIMEOUT_S, launched.kill)
+    deadline.start()
+    assert any(f"no UR controller answers at {nowhere}" in line for line in launched.stdout)
+    deadline.cancel()
+    os.killpg(launched.pid, signal.SIGINT)
+    launched.communicate(timeout=60)

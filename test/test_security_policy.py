@@ -15,7 +15,9 @@ from rclpy.node import Node
 
 from anygrasp_tracking.nodes.grasp_tracking import GraspTrackingNode
 from robot_drivers.nodes.bin_picking import BinPickingNode
+from robot_drivers.nodes.catch_fish import CatchFishClient
 from robot_drivers.nodes.clear_bin import ClearBinClient
+from robot_drivers.nodes.fish_catching import FishCatchingNode
 
 ROOT = Path(__file__).parents[1]
 SECURITY = ROOT / "config" / "security"
@@ -78,9 +80,19 @@ def test_the_policy_covers_every_name_that_the_sources_create():
     assert missing == [], "add these to config/security/policy.xml"
 
 
-@pytest.mark.parametrize("make_node", [BinPickingNode, ClearBinClient, GraspTrackingNode])
-def test_a_running_node_has_nothing_that_its_own_profile_does_not_allow(make_node):
-    rclpy.init(args=["--ros-args", "-r", "__ns:=/anygrasp", "-p", "use_sim_time:=true"])
+@pytest.mark.parametrize(
+    ("make_node", "parameter"),
+    [
+        (BinPickingNode, "dry_run:=false"),
+        (CatchFishClient, "max_catches:=0"),
+        (ClearBinClient, "seed:=0"),
+        (FishCatchingNode, "sim:=false"),  # which shows nothing of a simulated cell
+        (GraspTrackingNode, "use_sim_time:=true"),
+    ],
+)
+def test_a_running_node_has_nothing_that_its_own_profile_does_not_allow(make_node, parameter):
+    given = ["-p", "use_sim_time:=true", "-p", parameter]
+    rclpy.init(args=["--ros-args", "-r", "__ns:=/anygrasp", *given])
     try:
         node = make_node()
         try:
@@ -130,12 +142,12 @@ def test_governance_lets_nobody_in_without_a_certificate_and_encrypts_everything
         assert [element.text for element in tree.iter(name)] == ["ENCRYPT"]
 
 
-def test_only_nodes_that_move_an_arm_offer_actions_and_only_the_operator_and_clear_bin_call_them():
+def test_only_nodes_that_move_an_arm_offer_actions_and_only_the_operator_and_their_clients_call_them():
     profiles = allowed()
     executing = {node for (_, node), rules in profiles.items() if rules["actions", "execute"]}
     calling = {node for (_, node), rules in profiles.items() if rules["actions", "call"]}
     assert executing == {"bin_picking", "fish_catching"}
-    assert calling == {"operator", "clear_bin"}
+    assert calling == {"operator", "clear_bin", "catch_fish"}
 
 
 # A driver that binds or connects elsewhere would be a hole in a robot's network.

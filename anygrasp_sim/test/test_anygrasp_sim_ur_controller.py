@@ -296,6 +296,18 @@ def test_a_safeguard_stop_pauses_the_move_and_lets_it_go_on(robot):
     np.testing.assert_allclose(robot.actual.q, np.add(HOME_JOINTS_RAD, [2.0, 0, 0, 0, 0, 0]))
 
 
+def test_a_program_ended_while_its_move_is_being_paused_leaves_nothing_to_go_on(robot):
+    start_long_move(robot)
+    robot.safety.safeguard_stop(True)
+    tick(robot, 0.05)  # it still moves
+    robot.stop_program()
+    tick(robot, 0.5)
+    q = robot.actual.q
+    robot.safety.safeguard_stop(False)
+    tick(robot, 1.0)
+    np.testing.assert_array_equal(robot.actual.q, q)
+
+
 def test_a_blocked_joint_is_a_protective_stop():
     class BlockedBackend(KinematicBackend):
         def joint_positions(self):

@@ -2,6 +2,7 @@
 """The bin picking node over real DDS and the real ur_rtde client, with faults injected."""
 
 import os
+import random
 import signal
 import threading
 import time
@@ -96,6 +97,10 @@ class Bench:
     def recover(self):
         return wait(self.recover_client.call_async(Trigger.Request()))
 
+    def worker(self) -> int:
+        """Process id of what holds the connections to the arm."""
+        return self.picking._robot._connection._session._client._process.pid
+
     def wait_for_rest(self) -> None:
         """Until the arm stands, and stands still."""
         wait_until(lambda: self.speed() == 0.0)
@@ -185,6 +190,29 @@ def test_a_grasp_beyond_the_limits_moves_nothing(bench, grasp, code):
     np.testing.assert_array_equal(bench.controller.ask("joint_positions"), joints)
 
 
+def test_goals_of_nonsense_end_with_a_code_and_move_nothing(bench, lives_on):
+    chance = random.Random(0)
+    joints = bench.controller.ask("joint_positions")
+
+    def number():
+        return chance.choice([0.0, -0.0, 1.0, -1e-300, 1e308, -np.inf, np.nan])
+
+    for _ in range(25):
+        grasp = Grasp(score=1.0)
+        grasp.width, grasp.height, grasp.depth = (
+            chance.choice([-1.0, 0.0, 0.05, np.inf, np.nan]) for _ in "whd"
+        )
+        grasp.pose.position.x, grasp.pose.position.y, grasp.pose.position.z = (number() for _ in "xyz")
+        turn = grasp.pose.orientation
+        turn.x, turn.y, turn.z, turn.w = (number() for _ in "xyzw")
+        frame = chance.choice(["base", "base", "base", "tool0", ""])
+        goal = wait(bench.pick_client.send_goal_async(Pick.Goal(header=Header(frame_id=frame), grasp=grasp)))
+        result = wait(goal.get_result_async()).result
+        assert result.error_code in PickError.__members__
+        assert result.error_msg
+    np.testing.assert_array_equal(bench.controller.ask("joint_positions"), joints)
+
+
 def test_emergency_stop_halts_and_latches_until_reset(bench, lives_on):
     goal = bench.start()
     wait_until(lambda: bench.speed() > 0.1)
@@ -212,7 +240,7 @@ def test_the_emergency_stop_service_halts_too_and_says_how_to_go_on(bench, lives
 def test_a_connection_that_hangs_trips_the_watchdog(bench, lives_on):
     goal = bench.start()
     wait_until(lambda: bench.speed() > 0.1)
-    worker = bench.picking._robot._session._client._process.pid
+    worker = bench.worker()
     limits_s = bench.picking._safety._watchdog._limits_s
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -252,6 +280,19 @@ def test_a_lost_controller_ends_the_goal_and_is_found_again(bench, lives_on):
     result = wait(goal.get_result_async()).result
     assert result.error_code == "ROBOT_LOST"
     wait_until(lambda: bench.speed() == 0.0)
+
+
+def test_an_arm_lost_while_the_fingers_close_is_no_lost_gripper(bench, lives_on):
+    bench.controller.place_object(0.6)
+    closing = threading.Event()
+    goal = bench.start(on_stage=lambda stage: closing.set() if stage == "close" else None)
+    assert closing.wait(TIMEOUT_S)
+    os.kill(bench.worker(), signal.SIGKILL)
+    result = wait(goal.get_result_async()).result
+    assert result.error_code == "ROBOT_LOST"
+    assert "connection to the UR" in result.error_msg
+    assert result.record.stages[-1].stage == "lift"  # the fingers were left to close
+    bench.wait_for_rest()
 
 
 def test_a_gripper_that_does_not_answer_ends_the_goal(bench, lives_on):

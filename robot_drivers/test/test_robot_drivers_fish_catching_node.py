@@ -30,6 +30,7 @@ class Bench:
         self.client = ActionClient(self.node, CatchFish, "catch_fish")
         self.stop = self.node.create_publisher(Bool, "emergency_stop", 10)
         self.reset = self.node.create_client(Trigger, "emergency_stop/reset")
+        self.trigger = self.node.create_client(Trigger, "emergency_stop/trigger")
         self.stages = []
         self.staged = threading.Event()
         self.executor = MultiThreadedExecutor(8)
@@ -57,6 +58,17 @@ class Bench:
     def send(self, **goal):
         self.staged.clear()
         return self.wait(self.client.send_goal_async(CatchFish.Goal(**goal), self._on_feedback))
+
+    def begin(self):
+        """A goal that is under way."""
+        handle = self.send(timeout_s=60.0)
+        assert self.staged.wait(TIMEOUT_S)
+        return handle
+
+    def release(self):
+        """Reset the emergency stop; the run that was stopped may not have ended yet."""
+        while not self.wait(self.reset.call_async(Trigger.Request())).success:
+            threading.Event().wait(0.2)
 
     def result(self, handle):
         return self.wait(handle.get_result_async()).result
@@ -87,17 +99,31 @@ def test_a_goal_ends_when_its_simulated_time_is_up(bench):
 
 
 def test_a_canceled_goal_and_an_emergency_stop_end_the_run_and_say_so(bench):
-    handle = bench.send(timeout_s=60.0)
-    assert bench.staged.wait(TIMEOUT_S)
+    handle = bench.begin()
     bench.wait(handle.cancel_goal_async())
     assert bench.result(handle).error_code == "CANCELED"
-    handle = bench.send(timeout_s=60.0)
-    assert bench.staged.wait(TIMEOUT_S)
+    handle = bench.begin()
     bench.stop.publish(Bool(data=True))
     assert bench.result(handle).error_code == "EMERGENCY_STOP"
     held = bench.run(timeout_s=1.0)
     assert held.error_code == "EMERGENCY_STOP"
     assert "emergency_stop/reset" in held.error_msg
-    while not bench.wait(bench.reset.call_async(Trigger.Request())).success:
-        threading.Event().wait(0.2)  # the run that was stopped may not have ended yet
+    bench.release()
+    assert bench.run(timeout_s=0.5).error_code == ""
+
+
+def test_the_service_and_the_watchdog_stop_a_run_too(bench):
+    handle = bench.begin()
+    assert bench.wait(bench.trigger.call_async(Trigger.Request())).success
+    assert bench.result(handle).error_code == "EMERGENCY_STOP"
+    bench.release()
+    limits_s = bench.catching._safety._watchdog._limits_s
+    limits_s["heartbeat"] = 0.2  # of a program that is not there
+    try:
+        result = bench.run(timeout_s=60.0)
+    finally:
+        limits_s["heartbeat"] = 0.0
+    assert result.error_code == "EMERGENCY_STOP"
+    assert "watchdog: the heartbeat has been quiet" in result.error_msg
+    bench.release()
     assert bench.run(timeout_s=0.5).error_code == ""

@@ -19,6 +19,7 @@ import pytest
 from anygrasp_sim.emulators.controller_process import UrControllerProcess
 from anygrasp_sim.emulators.robot_backend import HOME_JOINTS_RAD
 from anygrasp_sim.emulators.rotation_vector import vector_to_rotation
+from robot_drivers.arms import ur_session
 from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.ur import UrArm, UrArmConfig
 from robot_drivers.arms.ur_snapshot import UrSnapshot
@@ -266,6 +267,18 @@ def test_a_silent_controller_is_lost_after_the_time_limit(arm, controller):
     arm.move_joints(HOME, **FAST)
 
 
+def test_a_connection_that_breaks_after_a_silence_tells_of_it(arm, controller):
+    client = arm._connection._session._client
+    controller.freeze()
+    try:
+        wait_until(lambda: client.snapshot().age_s > 0.6)
+        client._process.kill()
+        with pytest.raises(ArmLost, match=r"broke after it had been silent for \d\.\d s.*network"):
+            client.snapshot()
+    finally:
+        controller.thaw()
+
+
 def test_an_idle_arm_notices_the_loss_too(arm, controller):
     controller.ask("drop_connections")
     wait_until(lambda: arm.state() is ArmState.DISCONNECTED)
@@ -374,6 +387,17 @@ def test_a_switch_to_local_control_is_named_at_the_next_move(arm, controller):
     controller.ask("remote_control", False)
     with pytest.raises(ArmError, match="Local Control"):
         arm.move_joints(HOME, **FAST)
+
+
+def test_an_arm_that_is_taken_over_at_its_pendant_is_not_moved(arm, controller, monkeypatch):
+    monkeypatch.setattr(ur_session, "_CONTROL_CHECK_S", 0.0)
+    joints = controller.ask("joint_positions")
+    controller.ask("remote_control", False)  # its control program runs on
+    with pytest.raises(ArmError, match=r"Local Control: switch it to Remote Control"):
+        arm.move_joints(HOME + 0.2, **FAST)
+    np.testing.assert_array_equal(controller.ask("joint_positions"), joints)
+    controller.ask("remote_control", True)
+    arm.move_joints(HOME, **FAST)
 
 
 @pytest.mark.parametrize("transport", ["rtde", "urscript"])

@@ -162,8 +162,8 @@ class UrRobot:
             self.stop_program()
 
     def _move(self) -> None:
-        # Stops for safety decelerate on their own; only the safeguard pauses what is under way.
-        paused = self.safety.mode is SafetyMode.SAFEGUARD_STOP
+        # Stops decelerate on their own; only the safeguard pauses, and only what a program has begun.
+        paused = self.safety.mode is SafetyMode.SAFEGUARD_STOP and self.program is not None
         slider = self.speed_slider if self.safety.can_move else 1.0
         try:
             self.motion.step(self.period_s, 0.0 if paused else slider)

@@ -8,15 +8,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TypeVar
 
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
 from anygrasp_perception.se3 import check_transform
-from robot_drivers.arms.arm import ArmError, ArmLost, ArmState, ArmStopped, UnreachablePose
+from robot_drivers.arms.arm import ArmError, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.straight_line import StraightLine
+from robot_drivers.arms.ur_checks import six_joints
 from robot_drivers.arms.ur_config import UrArmConfig
+from robot_drivers.arms.ur_connection import UrConnection
 from robot_drivers.arms.ur_kinematics import ur_flange_poses
 from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_pose import transform_from_ur_pose, ur_pose_from_transform
@@ -30,16 +31,13 @@ __all__ = ["UrArm", "UrArmConfig"]
 
 _LOG = logging.getLogger(__name__)
 
-_Answer = TypeVar("_Answer")
-
 _POLL_S = 0.005
+_STANDING_RAD = 1e-5
 
 # The measured joints follow the commanded ones: they rest a little later, and near the target.
 _REST_TIMEOUT_S = 0.3
 _REST_RAD_S = 0.01
 _ARRIVED_M, _ARRIVED_RAD = 0.02, 0.1
-
-_STANDING_RAD = 1e-5
 
 # States and the control program's end come over two connections.
 _STATE_LAG_S = 0.5
@@ -51,8 +49,7 @@ _PROGRAM_ENDED = (
     "or ran into an error that the pendant shows"
 )
 
-# The controller moves slower than it was asked to: worth a word.
-_SLOWED = 0.95
+_SLOWED = 0.95  # a controller that moves slower than it was asked to is worth a word
 
 
 class UrArm:
@@ -76,25 +73,23 @@ class UrArm:
         clock: Clock | None = None,
     ) -> None:
         self.config = config or UrArmConfig()
-        self._open_link = open_link or _SESSIONS[self.config.transport]
+        self._connection = UrConnection(self.config, open_link or _SESSIONS[self.config.transport])
+        self._ask = self._connection.ask
         self._recover = recover
         self._clock = clock or WallClock()
-        self._session: UrLink | None = None
         self._stop_requested = threading.Event()
         self._one_move = threading.Lock()
         self._servo_from: Float64Array | None = None  # last pose sent while servoing
 
     def connect(self) -> None:
         """See Arm; also sets TCP and payload. Raises ArmStopped while the robot's safety holds it."""
-        if self._session is None:
+        if not self._connection.is_open:
             self._servo_from = None
-            self._session = self._open_link(self.config)
+            self._connection.open()
 
     def close(self) -> None:
         """See Arm."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        self._connection.close()
 
     def state(self) -> ArmState:
         """See Arm."""
@@ -113,7 +108,7 @@ class UrArm:
 
     def forward_kinematics(self, q_rad: Float64Array) -> Float64Array:
         """See Arm; the controller works it out, with the calibration of its arm."""
-        q = _six_joints(q_rad)
+        q = six_joints(q_rad)
         return transform_from_ur_pose(self._ask(lambda session: session.forward(q)))
 
     def nominal_poses(self, q_rad: Float64Array) -> Float64Array:
@@ -146,7 +141,7 @@ class UrArm:
 
     def move_joints(self, q_rad: Float64Array, *, speed_rad_s: float, acceleration_rad_s2: float) -> None:
         """See Arm."""
-        q_goal = _six_joints(q_rad)
+        q_goal = six_joints(q_rad)
         limit_rad = self.config.joint_limit_rad
         if max(map(abs, q_goal)) > limit_rad:
             raise UnreachablePose(
@@ -194,7 +189,7 @@ class UrArm:
 
     def clear_stop(self) -> None:
         """See Arm."""
-        if self._session is not None:
+        if self._connection.is_open:
             self._ask(_prepare)
         self._stop_requested.clear()
 
@@ -205,15 +200,9 @@ class UrArm:
     def details(self) -> dict[str, str]:
         """The controller's modes and speed in words, for diagnostics; empty while not connected."""
         try:
-            now = self._ask(_snapshot)
+            return self._ask(_snapshot).details()
         except ArmError:
             return {}
-        return {
-            "robot_mode": now.mode_name,
-            "safety_mode": now.safety_name,
-            "speed_scaling": f"{now.speed_scaling:.2f}",
-            "control_program": "running" if now.program_running else "ended",
-        }
 
     def __enter__(self) -> UrArm:
         self.connect()
@@ -229,19 +218,6 @@ class UrArm:
             self.end_servo()
         except ArmError as error:
             _LOG.error("the UR did not take the stop: %s", error)
-
-    def _ask(self, request: Callable[[UrLink], _Answer]) -> _Answer:
-        session = self._session
-        if session is None:
-            raise ArmLost(f"not connected to the UR at {self.config.robot_ip}: call connect first")
-        try:
-            return request(session)
-        except ArmLost as lost:
-            _LOG.error("%s", lost)
-            if self._session is session:  # else another thread has noticed, and maybe connected again
-                self._session = None
-            session.abandon()
-            raise
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -319,12 +295,6 @@ def _snapshot(session: UrLink) -> UrSnapshot:
 
 
 def _prepare(session: UrLink) -> UrSnapshot:
-    return session.prepare()
-
-
-def _six_joints(q_rad: Float64Array) -> list[float]:
-    """Joint angles as plain numbers; ValueError unless they are six finite ones."""
-    q = np.asarray(q_rad, dtype=float)
-    if q.shape != (6,) or not np.isfinite(q).all():
-        raise ValueError(f"joint angles are {q_rad}; give six finite numbers in rad")
-    return [float(angle) for angle in q]
+    now = session.prepare()
+    session.check_control()
+    return now

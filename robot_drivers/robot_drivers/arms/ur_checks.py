@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import ArmError, ArmState, ArmStopped, UnreachablePose
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_snapshot import UrSnapshot
 
-__all__ = ["check_joints", "check_running"]
+__all__ = ["check_joints", "check_running", "six_joints"]
 
 
 def check_joints(
@@ -41,3 +42,11 @@ def check_running(snapshot: UrSnapshot) -> None:
     if snapshot.state is ArmState.NOT_READY:
         raise ArmError(snapshot.explain())
     raise ArmStopped(snapshot.explain())
+
+
+def six_joints(q_rad: Float64Array) -> list[float]:
+    """Joint angles as plain numbers; ValueError unless they are six finite ones."""
+    q = np.asarray(q_rad, dtype=float)
+    if q.shape != (6,) or not np.isfinite(q).all():
+        raise ValueError(f"joint angles are {q_rad}; give six finite numbers in rad")
+    return [float(angle) for angle in q]

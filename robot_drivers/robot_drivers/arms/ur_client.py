@@ -19,10 +19,13 @@ from typing import Any
 from robot_drivers.arms.arm import ArmError, ArmLost
 from robot_drivers.arms.ur_snapshot import UrSnapshot
 
-__all__ = ["UrClient"]
+__all__ = ["UrClient", "broken_text"]
 
 # An arm comes to rest in a fraction of this; a controller that is gone must not keep a program from ending.
 _CLOSE_TIMEOUT_S = 2.0
+
+# States that are older are a sign of what broke the connection: ur_rtde gives up on a silent controller.
+_SILENT_S = 0.5
 
 
 class UrClient:
@@ -38,6 +41,7 @@ class UrClient:
         self._robot_ip = robot_ip
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
+        self._silent_s = 0.0  # age of the latest state
         ours, theirs = socket.socketpair()
         with theirs:
             # Its own session: Ctrl-C in the terminal must not end the process that halts the arm.
@@ -78,6 +82,7 @@ class UrClient:
     def snapshot(self) -> UrSnapshot:
         """Latest state. Raises ArmLost."""
         snapshot: UrSnapshot = self._request("snapshot")
+        self._silent_s = snapshot.age_s
         return snapshot
 
     def control(self, method: str, *arguments: Any) -> Any:
@@ -125,13 +130,23 @@ class UrClient:
                 if not self._pipe.poll(timeout_s):
                     self.kill()
                     raise ArmLost(
-                        f"the UR at {self._robot_ip} did not answer within {timeout_s:.0f} s: check its "
+                        f"the UR at {self._robot_ip} did not answer within {timeout_s:.0f} s: check "
                         "network, that it is switched on, and robot_ip"
                     )
                 done, result = self._pipe.recv()
             except (EOFError, OSError) as error:
-                raise ArmLost(f"the connection to the UR at {self._robot_ip} broke: connect again") from error
+                raise ArmLost(broken_text(self._robot_ip, self._silent_s)) from error
         if not done:
             what = arguments[0] if name in ("control", "dashboard") else name
             raise ArmError(f"the UR at {self._robot_ip} refused {what}: {result}")
         return result
+
+
+def broken_text(robot_ip: str, silent_s: float) -> str:
+    """What to say of a connection over which no state had come for so long when it broke."""
+    if silent_s < _SILENT_S:
+        return f"the connection to the UR at {robot_ip} broke: connect again"
+    return (
+        f"the connection to the UR at {robot_ip} broke after it had been silent for {silent_s:.1f} s: check "
+        "its network and that it is switched on, then connect again"
+    )

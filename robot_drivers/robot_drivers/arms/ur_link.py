@@ -37,6 +37,14 @@ class UrLink(Protocol):
         """
 
     @abstractmethod
+    def check_control(self) -> None:
+        """Refuse to move an arm that somebody has taken over at its pendant.
+
+        Raises:
+            ArmError: it is in Local Control.
+        """
+
+    @abstractmethod
     def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
         """UR pose of the TCP at joint angles (6,) rad."""
 

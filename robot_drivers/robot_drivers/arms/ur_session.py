@@ -7,11 +7,12 @@ import contextlib
 import importlib.util
 import re
 import socket
+import time
 from abc import abstractmethod
 
 from robot_drivers.arms.arm import ArmError, ArmLost
 from robot_drivers.arms.ur_checks import check_running
-from robot_drivers.arms.ur_client import UrClient
+from robot_drivers.arms.ur_client import UrClient, broken_text
 from robot_drivers.arms.ur_config import UrArmConfig
 from robot_drivers.arms.ur_link import UrLink
 from robot_drivers.arms.ur_pose import ur_pose_from_transform
@@ -28,6 +29,9 @@ __all__ = [
 # Accepts URScript from anyone at any time; a new program ends the running one.
 SECONDARY_PORT = 30002
 _LAST_RESORT_S = 0.5
+
+# How often a look at the pendant's switch may delay a move, by some 10 ms.
+_CONTROL_CHECK_S = 2.0
 _LAST_RESORT_RAD_S2 = 10.0
 
 # PolyScope: major version 3 on a UR5 (CB3), 5 and later on a UR5e; remote control is asked for from 5.6 on.
@@ -54,9 +58,11 @@ class UrSession(UrLink):
         self._config = config
         self._client = UrClient(config.robot_ip, config.frequency_hz, config.request_timeout_s)
         self._tcp = ur_pose_from_transform(config.T_tool0_tcp)
+        self._control_checked_s = 0.0
         try:
             self._open_receive()
             check_running(self.snapshot())
+            self._version = _polyscope_version(self._client)
             self._check_model()
             self._check_remote_control()
             self._open()
@@ -85,6 +91,11 @@ class UrSession(UrLink):
         self._check_alive(snapshot)
         return snapshot
 
+    def check_control(self) -> None:
+        """See UrLink."""
+        if time.monotonic() - self._control_checked_s > _CONTROL_CHECK_S:
+            self._check_remote_control()
+
     def end_program(self) -> None:
         """See UrLink."""
         self._client.dashboard("stop")
@@ -100,7 +111,7 @@ class UrSession(UrLink):
     def _check_alive(self, snapshot: UrSnapshot) -> None:
         robot = f"the UR at {self._config.robot_ip}"
         if not snapshot.connected:
-            raise ArmLost(f"the connection to {robot} broke: connect again")
+            raise ArmLost(broken_text(self._config.robot_ip, snapshot.age_s))
         if snapshot.age_s > self._config.data_timeout_s:
             raise ArmLost(
                 f"{robot} has been silent for {snapshot.age_s:.1f} s (limit "
@@ -113,7 +124,7 @@ class UrSession(UrLink):
 
     def _check_model(self) -> None:
         family = str(self._client.dashboard("getRobotModel")).lower()
-        version = _polyscope_version(self._client)
+        version = self._version
         if not version or not re.fullmatch(r"ur\d+e?", family):
             return  # older software does not know the question
         model = family.rstrip("e") + ("e" if version[0] >= _FIRST_E_SERIES else "")
@@ -125,12 +136,15 @@ class UrSession(UrLink):
             )
 
     def _check_remote_control(self) -> None:
-        check_remote_control(self._client, self._config.robot_ip)
+        check_remote_control(self._client, self._config.robot_ip, self._version)
+        self._control_checked_s = time.monotonic()
 
 
-def check_remote_control(client: UrClient, robot_ip: str) -> None:
+def check_remote_control(client: UrClient, robot_ip: str, version: tuple[int, ...] | None = None) -> None:
     """Raise ArmError when the pendant's switch keeps us out; a UR5 (CB3) has no such switch."""
-    if _polyscope_version(client) >= _FIRST_REMOTE_CONTROL and not client.dashboard("isInRemoteControl"):
+    if (
+        _polyscope_version(client) if version is None else version
+    ) >= _FIRST_REMOTE_CONTROL and not client.dashboard("isInRemoteControl"):
         raise ArmError(f"the UR at {robot_ip} is in Local Control: {REMOTE_CONTROL_ADVICE}")
 
 

@@ -98,6 +98,15 @@ class UrSnapshot(NamedTuple):
         """The safety mode in words."""
         return _SAFETY_MODES.get(self.safety_mode, f"safety mode {self.safety_mode}")
 
+    def details(self) -> dict[str, str]:
+        """Modes and speed in words, for diagnostics."""
+        return {
+            "robot_mode": self.mode_name,
+            "safety_mode": self.safety_name,
+            "speed_scaling": f"{self.speed_scaling:.2f}",
+            "control_program": "running" if self.program_running else "ended",
+        }
+
     def explain(self) -> str:
         """Why the arm does not move, and what to do about it."""
         if self.state in _ADVICE:

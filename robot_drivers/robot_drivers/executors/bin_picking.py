@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,6 +53,7 @@ class BinPickingExecutor:
         clock: ROS-clock time in seconds.
         limits: those that the arm enforces; grasps beyond them are refused before anything moves.
         on_event: called at each stage with the record so far, and with `DONE` and the finished record.
+        in_use: held while arm and gripper are used, not while waiting for perception.
 
     Raises:
         ValueError: the limits allow wider openings than the gripper has, or sideways approaches.
@@ -67,6 +68,7 @@ class BinPickingExecutor:
         clock: Callable[[], float],
         limits: SafetyLimits,
         on_event: OnEvent = lambda stage, record: None,
+        in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if limits.max_width_m > config.grip.open_width_m:
             raise ValueError(
@@ -89,7 +91,7 @@ class BinPickingExecutor:
         self._running = threading.Lock()  # held by the goal that runs
         self._switching = threading.Lock()  # stop switch and arm are stopped and released together
         motion = PickMotion(arm, config.motion, config.target.transit_height_m, self._stop)
-        self._sequence = PickSequence(config.grip, arm, gripper, motion, self._stop, clock, on_event)
+        self._sequence = PickSequence(config.grip, arm, gripper, motion, self._stop, clock, on_event, in_use)
 
     @property
     def stopped(self) -> threading.Event:
@@ -149,7 +151,7 @@ class BinPickingExecutor:
             with self._exclusive():
                 self._on_event(PickStage.CHECK, record)
                 self._stop.check()
-                with self._sequence.translated_errors():
+                with self._sequence.devices():
                     target = aim_grasp(perception.grasps_base, self._arm, self._limits, self.config.target)
                 record = self._sequence.run(target, record)
         except PickFailed as failure:

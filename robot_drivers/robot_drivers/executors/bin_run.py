@@ -108,7 +108,7 @@ class BinRun:
     def _select(self, perception: Perception) -> tuple[Selection, float]:
         """The selection and the wall time it took, seconds."""
         began_s = time.perf_counter()
-        with self._sequence.translated_errors():
+        with self._sequence.devices():
             selection = select_grasp(
                 perception.grasps_base, self._arm, self._limits, self._config.target, self._memory
             )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from robot_drivers.arms.arm import Arm, ArmError
@@ -52,6 +52,7 @@ class PickSequence:
     Args:
         clock: ROS-clock time in seconds.
         on_event: called at the start of each stage with the record so far.
+        in_use: held while arm and gripper are used.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class PickSequence:
         stop: StopSwitch,
         clock: Callable[[], float],
         on_event: OnEvent,
+        in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._config = config
         self._arm = arm
@@ -71,6 +73,7 @@ class PickSequence:
         self._stop = stop
         self._clock = clock
         self._on_event = on_event
+        self._in_use = in_use
         self._record = PickRecord()
 
     def run(self, target: GraspTarget, record: PickRecord) -> PickRecord:
@@ -81,7 +84,7 @@ class PickSequence:
         """
         self._record = record
         try:
-            with self.translated_errors():
+            with self.devices():
                 self._pick(target)
         except PickFailed as failure:
             cause = self._recover(failure)
@@ -94,15 +97,16 @@ class PickSequence:
         Raises:
             PickFailed: stopped, or arm or gripper failed.
         """
-        with self.translated_errors():
+        with self.devices():
             self._motion.home()
             self._open(self._config.open_width_m)
 
     @contextmanager
-    def translated_errors(self) -> Iterator[None]:
-        """Turn errors of arm and gripper into PickFailed; a stop of ours explains any of them."""
+    def devices(self) -> Iterator[None]:
+        """Use arm and gripper; their errors become PickFailed, and a stop of ours explains any of them."""
         try:
-            yield
+            with self._in_use():
+                yield
         except (ArmError, GripperError) as error:
             self._stop.check()
             raise as_pick_failure(error, self._arm) from error

@@ -89,6 +89,9 @@ class LockstepUrLink(UrLink):
         check_running(snapshot)
         return snapshot
 
+    def check_control(self) -> None:
+        """See UrLink; there is no pendant."""
+
     def forward(self, q_rad: Sequence[float]) -> Sequence[float]:
         """See UrLink."""
         self.prepare()

@@ -47,7 +47,14 @@ class BinPickingNode(Node):
         arm = SafeArm(DryRunArm(self._robot) if config.dry_run else self._robot, config.limits)
         gripper = SafeGripper(DryRunGripper(robotiq) if config.dry_run else robotiq, config.limits)
         self._picker = BinPickingExecutor(
-            config.picking, arm, gripper, self._perceive, self._now_s, config.limits, self._on_event
+            config.picking,
+            arm,
+            gripper,
+            self._perceive,
+            self._now_s,
+            config.limits,
+            self._on_event,
+            in_use=lambda: self._link.in_use(),
         )
         self._halting = threading.Lock()
         self._buffer = TransformBuffer(node=self)

@@ -11,8 +11,6 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
-from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
 from anygrasp_bringup.nodes.diagnostics import status_message
 from anygrasp_bringup.nodes.parameters import declare_parameters
@@ -39,9 +37,12 @@ from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.grippers.flexiv import FlexivGripper, FlexivGripperConfig
 from robot_drivers.nodes.log_bridge import bridge_logs
 from robot_drivers.nodes.robot_link import RobotLink
+from robot_drivers.nodes.safety_services import SafetyServices
 from robot_drivers.nodes.tank_eyes import TankEyes
 from robot_drivers.safety import SafeArm, SafetyLimits
 from robot_drivers.safety.dry_run import DryRunArm, DryRunGripper
+from robot_drivers.safety.safe_gripper import SafeGripper
+from robot_drivers.safety.watchdog import Watchdog, WatchdogConfig
 
 __all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
 
@@ -66,6 +67,7 @@ class FishCatchingNodeConfig:
     arm: FlexivArmConfig = field(default_factory=FlexivArmConfig)
     gripper: FlexivGripperConfig = field(default_factory=FlexivGripperConfig)
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
     catching: CatchConfig = field(default_factory=CatchConfig)
     perception: WaterPerceptionConfig = field(default_factory=WaterPerceptionConfig)
     simulation: FishCellConfigOnTopics = field(default_factory=FishCellConfigOnTopics)
@@ -81,8 +83,14 @@ class FishCatchingNodeConfig:
 
 def patient(config: FishCatchingNodeConfig) -> FishCatchingNodeConfig:
     """The same with limits of wall time that a simulation on a busy machine needs."""
+    watchdog = config.watchdog
     return replace(
         config,
+        watchdog=replace(
+            watchdog,
+            perception_s=watchdog.perception_s and max(watchdog.perception_s, _PATIENCE_S),
+            controller_s=watchdog.controller_s and max(watchdog.controller_s, _PATIENCE_S),
+        ),
         image_timeout_s=max(config.image_timeout_s, _PATIENCE_S),
         tf_timeout_s=max(config.tf_timeout_s, _PATIENCE_S),
     )
@@ -103,7 +111,9 @@ class FishCatchingNode(Node):
         driven = DryRunArm(arm) if config.dry_run else arm
         steered = SteeredArm(SafeArm(driven, config.limits, clock), config.limits, clock=clock)
         fingers = FlexivGripper(arm, config.gripper, clock)
-        gripper = DryRunGripper(fingers, config.gripper.open_width_m) if config.dry_run else fingers
+        gripper = SafeGripper(
+            DryRunGripper(fingers, config.gripper.open_width_m) if config.dry_run else fingers, config.limits
+        )
         if config.dry_run:
             self.get_logger().warning("dry run: goals are logged, nothing moves")
         self._one_goal = threading.Lock()
@@ -129,6 +139,7 @@ class FishCatchingNode(Node):
             config.tf_timeout_s,
             self._catcher.stopped,
         )
+        watchdog = Watchdog(config.watchdog)
         # The tool is where the real arm is, whatever a dry run believes.
         self._link = RobotLink(
             self,
@@ -137,6 +148,7 @@ class FishCatchingNode(Node):
             config.arm.T_flange_tcp,
             config.base_frame,
             config.retry_s,
+            on_alive=lambda: watchdog.beat("controller"),
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
         self._server = ActionServer(
@@ -148,11 +160,14 @@ class FishCatchingNode(Node):
             goal_callback=lambda goal: GoalResponse.ACCEPT,
             cancel_callback=self._on_cancel,
         )
-        stops, resets = MutuallyExclusiveCallbackGroup(), MutuallyExclusiveCallbackGroup()
-        self.create_subscription(
-            Bool, "emergency_stop", self._on_emergency_stop, RESULTS, callback_group=stops
+        self._safety = SafetyServices(
+            self,
+            steered,
+            watchdog,
+            stop=lambda text: self._stop(PickError.EMERGENCY_STOP, text),
+            release=self._release,
+            busy=self._one_goal.locked,
         )
-        self.create_service(Trigger, "emergency_stop/reset", self._on_reset, callback_group=resets)
         tool_group = MutuallyExclusiveCallbackGroup()
         self.create_timer(1.0 / config.tool_rate_hz, self._link.publish_tool, callback_group=tool_group)
         self.create_timer(1.0, self._publish_diagnostics)
@@ -200,7 +215,8 @@ class FishCatchingNode(Node):
             return error.code, str(error)
         except ArmError as error:
             return PickError.ROBOT_STOPPED, str(error)
-        outcome = self._catcher.catch(limits)
+        with self._link.in_use():
+            outcome = self._catcher.catch(limits)
         result.attempts, result.catches = len(outcome.records), outcome.catches
         result.duration_s = outcome.duration_s
         self.get_logger().info(
@@ -234,20 +250,12 @@ class FishCatchingNode(Node):
         self._stop(PickError.CANCELED, "the goal was canceled")
         return CancelResponse.ACCEPT
 
-    def _on_emergency_stop(self, message: Bool) -> None:
-        if message.data:
-            self.get_logger().error("emergency stop")
-            self._stop(
-                PickError.EMERGENCY_STOP, "emergency stop by topic; call emergency_stop/reset to go on"
-            )
-
-    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _release(self) -> str | None:
         try:
-            response.success = self._catcher.clear_stop(PickError.EMERGENCY_STOP)
-            response.message = "released; nothing moves before the next goal"
+            self._catcher.clear_stop(PickError.EMERGENCY_STOP)
         except (PickFailed, ArmError) as error:
-            response.success, response.message = False, str(error)
-        return response
+            return str(error)
+        return None
 
     def _stop(self, reason: PickError, text: str) -> None:
         try:

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from rclpy.node import Node
@@ -44,6 +45,7 @@ class RobotLink:
         self._broadcaster = TransformBroadcaster(node)
         self._problem: str | None = "not connected yet"
         self._changing = threading.Lock()
+        self._in_use = threading.Lock()
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._keep_connected, name="robot_link", daemon=True)
@@ -53,6 +55,16 @@ class RobotLink:
     def problem(self) -> str | None:
         """Why the robot cannot be used, or None."""
         return self._problem
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep arm and gripper as they are, lost or not: whoever uses them has to hear of a loss.
+
+        Else the gripper would be taken away from under a motion because the arm was lost, or a motion go on
+        over a new connection. Waits while the link is connecting.
+        """
+        with self._in_use:
+            yield
 
     def report_lost(self, problem: str) -> None:
         """Tell the link that arm or gripper was lost; it connects again, unless it is doing so already."""
@@ -87,11 +99,14 @@ class RobotLink:
         logger = self._node.get_logger()
         while not self._closing.is_set():
             try:
-                self._disconnect()
-                self._arm.connect()
-                self._gripper.connect()
-                self._gripper.activate()
-                self._problem = None
+                with self._in_use:
+                    if self._closing.is_set():
+                        return
+                    self._disconnect()
+                    self._arm.connect()
+                    self._gripper.connect()
+                    self._gripper.activate()
+                    self._problem = None
                 logger.info("robot and gripper connected")
             except (ArmError, GripperError) as error:
                 if str(error) != self._problem:
