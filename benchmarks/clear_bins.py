@@ -88,7 +88,9 @@ def _in_lockstep(options: argparse.Namespace) -> str:
 physics and robot; Table I of the paper. The executor, its safety limits, the drivers above their connection,
 the motion of the emulated controller and the judging of attempts are those of `./run bin_picking`, in
 lock-step with the simulation: each decision is charged {options.decision_s:g} s of simulated time. An attempt
-succeeds when it brought an object into the bin, by the objects' true places.
+succeeds when it brought an object into the bin, by the objects' true places. The detectors' settings are
+those of `config/bin_picking.yaml`: with `sampled`, the network's second look judges grasps of the geometric
+detector beside the network's own.
 
 {bin_tables(by_detector)}
 
