@@ -198,7 +198,7 @@ class CatchExecutor:
             moves.stand()
         reason = self._stop.reason
         if reason is not None and failure.code is not reason:
-            return PickFailed(reason, f"stopped: {reason.value}; {failure}")
+            return PickFailed(reason, f"{self._stop.message}; {failure}")
         return failure
 
 

@@ -27,6 +27,12 @@ class StopSwitch:
         """CANCELED or EMERGENCY_STOP while tripped, else None."""
         return self._reason
 
+    @property
+    def message(self) -> str:
+        """Why everything must stand still, for people; empty while nothing is tripped."""
+        with self._lock:
+            return "" if self._reason is None else self._message or f"stopped: {self._reason.value}"
+
     def trip(self, reason: PickError, message: str = "") -> None:
         """Latch `reason`; an emergency stop outranks a cancel, and the first message stays.
 
