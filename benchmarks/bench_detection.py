@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--weights", type=Path, default=shipped_weights(), help="of the network (shipped)")
     parser.add_argument("--threads", type=int, default=1, help="of the network (1)")
+    parser.add_argument("--sampled", type=int, default=0, help="see NetworkDetectorConfig.sampled (0)")
     arguments = parser.parse_args()
     if arguments.threads == 1:
         use_one_core()
@@ -131,7 +132,8 @@ def main() -> None:
     if not arguments.weights.is_file():
         print(f"network: not timed, there are no weights at {arguments.weights}; give some with --weights")
         return
-    network = NetworkDetector(NetworkDetectorConfig(threads=arguments.threads), arguments.weights)
+    config = NetworkDetectorConfig(threads=arguments.threads, sampled=arguments.sampled)
+    network = NetworkDetector(config, arguments.weights)
     bench(network, plate, frame.cloud, in_plate, runs, NETWORK_GOAL_MS)
     bench(network, anywhere, frame.cloud, DetectionRequest(), runs, NETWORK_GOAL_MS)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # kilobytes on Linux

@@ -10,13 +10,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anygrasp_bringup.config_files import load_node_config
 from anygrasp_perception.detector import Detector
-from anygrasp_perception.detectors import create_detector
 from anygrasp_perception.nodes.grasp_detection_config import GraspDetectionConfig
 from anygrasp_sim.cell_config import CellConfig
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
@@ -25,7 +24,7 @@ from robot_drivers.lockstep.eyes import EyesConfig
 from robot_drivers.lockstep.run import clear_bin_in_lockstep
 from robot_drivers.report.contact_sheet import save_contact_sheet
 
-__all__ = ["CONFIG_FILE", "BinSettings", "clear_bins", "weights_digest"]
+__all__ = ["CONFIG_FILE", "BinSettings", "clear_bins", "detector_of_bins", "weights_digest"]
 
 CONFIG_FILE = Path(__file__).resolve().parents[1] / "config" / "bin_picking.yaml"
 
@@ -116,6 +115,10 @@ def _tell(stage: PickStage, record: PickRecord, who: str) -> None:
 
 
 def _detector(settings: BinSettings) -> Detector:
-    # On one thread: more would let runs differ. The rest as the nodes have it.
+    return detector_of_bins(settings.detector, settings.weights)
+
+
+def detector_of_bins(name: str, weights: str = "") -> Detector:
+    """A detector as the node has it in bins, but on one thread: more would let runs differ."""
     detection = load_node_config(CONFIG_FILE, "grasp_detection", GraspDetectionConfig)
-    return create_detector(settings.detector, settings.weights, sampled=detection.sampled)
+    return replace(detection, detector=name, weights=weights, threads=1).make_detector()

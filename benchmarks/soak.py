@@ -21,11 +21,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockstep_bins import CONFIG_FILE
+from lockstep_bins import CONFIG_FILE, detector_of_bins
 from machine import describe_machine
 
 from anygrasp_bringup.config_files import load_node_config
-from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS, create_detector
+from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS
 from anygrasp_sim.cell_config import CellConfig
 from robot_drivers.bin_picking_config import BinPickingNodeConfig
 from robot_drivers.executors.bin_picking import BinPickingExecutor
@@ -97,7 +97,7 @@ def soak(options: argparse.Namespace) -> list[Round]:
         split="" if options.split == "cell" else options.split,
     )
     robot = load_node_config(CONFIG_FILE, "bin_picking", BinPickingNodeConfig)
-    detector, events, rounds = create_detector(options.detector), Events(), []
+    detector, events, rounds = detector_of_bins(options.detector), Events(), []
     with (
         LockstepCell(cell) as world,
         lockstep_picker(world, detector, robot, EyesConfig(seed=options.seed), events) as (picker, _),

@@ -18,6 +18,7 @@ __all__ = ["DEFAULT_HEIGHT_M", "GraspGroup"]
 
 DEFAULT_HEIGHT_M = 0.02
 UNKNOWN_ID = -1
+_PAD_M = 0.01  # from the fingertips back to the middle of the pads
 
 _ITEM_SHAPES: dict[str, tuple[int, ...]] = {"rotation_matrices": (3, 3), "translations": (3,)}
 _ID_FIELDS = ("object_ids", "view_ids", "angle_ids", "seed_ids")
@@ -141,6 +142,11 @@ class GraspGroup:
     def fingertips(self) -> Float64Array:
         """(N, 3) points midway between the fingertips: translation + depth * approach, metres."""
         return self.translations + self.depths[:, None] * self.approaches
+
+    @property
+    def pad_middles(self) -> Float64Array:
+        """(N, 3) the middle between what the finger pads touch, 1 cm back from the fingertips, metres."""
+        return self.fingertips - _PAD_M * self.approaches
 
     @property
     def poses(self) -> Float64Array:

@@ -63,7 +63,7 @@ class NetworkDetectorConfig:
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)  # None: no second look
     min_judged_score: float = 0.04  # of a grasp at the second look
     # Grasps of the geometric detector that the second look judges as well, at most. They lie at the middle of
-    # things and straight above, where the network offers few; finding them takes 0.1 to 0.3 s more.
+    # things and straight above, where the network offers few; to find them takes some 0.3 s.
     sampled: int = 0
     target_share: float = 0.5  # of a voxel's points that must lie on the target
     objects_only: bool = True  # False: seeds wherever something can be gripped, the background too

@@ -29,7 +29,6 @@ from anygrasp_perception.reject_reason import RejectCounts, RejectReason
 
 __all__ = ["PostProcessingConfig", "Refiner", "post_process"]
 
-_PAD_M = 0.01  # from the fingertips back to the middle of what the pads touch
 _BORDER_M = 0.005  # contacts may lie so far outside a region: depth noise at its border
 
 
@@ -196,10 +195,9 @@ def _apply_region_to_contacts(
         return
     group = candidates.group
     half = np.maximum(group.widths / 2 - config.centring_margin_m, 0.0)[:, None]
-    middle = group.fingertips - _PAD_M * group.approaches
     inside = np.ones(len(group), dtype=bool)
     for side in (-1.0, 1.0):
-        contact = (middle + side * half * group.closing_directions).astype(np.float32)
+        contact = (group.pad_middles + side * half * group.closing_directions).astype(np.float32)
         inside &= in_region(contact, request, _BORDER_M)
     candidates.drop((~inside, RejectReason.OUTSIDE_REGION))
 

@@ -13,7 +13,6 @@ from anygrasp_perception.grasp_group import GraspGroup
 
 __all__ = ["SeenObjects"]
 
-_PAD_M = 0.01  # from the fingertips back to the middle of what the pads touch
 _LEAST_RADIUS_M = 0.02  # depth noise moves the middle of smaller things by a good part of them
 
 
@@ -44,7 +43,7 @@ class SeenObjects:
         to the grasp. 0 where there is none; grasps in the points' frame."""
         if self._tree is None or len(grasps) == 0:
             return np.zeros(len(grasps))
-        held = grasps.fingertips - _PAD_M * grasps.approaches
+        held = grasps.pad_middles
         piece = self._piece[self._tree.query(held)[1]]
         across = np.einsum("gi,gi->g", self._middles[piece] - held, grasps.rotation_matrices[:, :, 2])
         return np.asarray(np.minimum(np.abs(across) / self._radii[piece], 1.0))

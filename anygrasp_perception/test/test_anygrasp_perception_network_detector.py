@@ -361,6 +361,18 @@ def test_config_out_of_range_is_refused(make, word):
         make()
 
 
+def test_voxels_made_at_once_are_those_made_one_after_the_other(network, cloud):
+    one, two = (
+        NetworkDetector(NetworkDetectorConfig(threads=threads), network=network).propose(
+            cloud, DetectionRequest()
+        )
+        for threads in (1, 2)
+    )
+    assert len(one.surface.grid) == len(two.surface.grid)
+    np.testing.assert_allclose(one.surface.normals, two.surface.normals, atol=1e-6)
+    np.testing.assert_allclose(one.grasps.translations, two.grasps.translations, atol=1e-6)
+
+
 def test_threads_are_as_configured_while_the_network_runs_and_as_before_after(network):
     few = PointCloud(np.random.default_rng(0).uniform((-0.05, -0.05, 0.45), (0.05, 0.05, 0.55), (300, 3)))
     seen: list[int] = []

@@ -21,7 +21,7 @@ class GraspDetectionConfig:
     weights: str = ""  # file of the network's weights; empty: those that ship
     device: str = "cpu"  # what the network computes on, as torch names it
     threads: int = 1  # the network computes with on a cpu; more pay off only where cores are idle
-    sampled: int = 0  # grasps of the geometric detector that the network judges too; takes 0.1 to 0.3 s more
+    sampled: int = 0  # grasps of the geometric detector that the network judges too; takes 0.3 s more
     continuous: bool = True  # publish grasps of the newest image while somebody subscribes
     max_grasps: int = 100  # at most so many grasps in an answer
     max_markers: int = 50  # at most so many grippers on `markers`
