@@ -10,7 +10,14 @@ from scipy.spatial.transform import Rotation
 
 from anygrasp_perception.arrays import Float64Array
 
-__all__ = ["SpeedProfile", "StraightLine"]
+__all__ = ["SpeedProfile", "StraightLine", "lifted"]
+
+
+def lifted(T_base_tcp: Float64Array, height_m: float) -> Float64Array:
+    """The pose (4, 4) straight above at a height, base frame; the same pose where it is no higher."""
+    T = T_base_tcp.copy()
+    T[2, 3] = max(T[2, 3], height_m)
+    return T
 
 
 class StraightLine:

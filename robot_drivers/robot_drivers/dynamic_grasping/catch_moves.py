@@ -7,8 +7,8 @@ import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import Arm
+from robot_drivers.arms.straight_line import lifted
 from robot_drivers.dynamic_grasping.catch_config import CatchMotionConfig
-from robot_drivers.dynamic_grasping.way_out import lifted
 from robot_drivers.executors.stop_switch import StopSwitch
 from robot_drivers.grippers.gripper import Gripper
 

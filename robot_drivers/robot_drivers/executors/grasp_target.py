@@ -15,6 +15,7 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.se3 import make_transform
 from robot_drivers.arms.arm import Arm, UnreachablePose
 from robot_drivers.arms.joint_path import joint_change_per_m
+from robot_drivers.arms.straight_line import lifted
 from robot_drivers.executors.finger_reach import FingerReach
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.safety import LimitViolation, SafetyLimits
@@ -171,8 +172,7 @@ def _joint_change_on_lines(
     arm: Arm, q_waypoint: Float64Array, target: GraspTarget, config: TargetConfig
 ) -> float:
     """Largest change of a joint, rad a metre, down to the grasp and straight up; infinite where it ends."""
-    T_base_up = target.T_base_tcp.copy()
-    T_base_up[2, 3] = max(T_base_up[2, 3], config.transit_height_m)
+    T_base_up = lifted(target.T_base_tcp, config.transit_height_m)
     try:
         down, q_grasp = joint_change_per_m(
             arm.nominal_poses, q_waypoint, target.T_base_waypoint, target.T_base_tcp

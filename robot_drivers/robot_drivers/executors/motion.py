@@ -9,6 +9,7 @@ import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
 from robot_drivers.arms.arm import Arm
+from robot_drivers.arms.straight_line import lifted
 from robot_drivers.executors.grasp_target import GraspTarget, backed_off
 from robot_drivers.executors.stop_switch import StopSwitch
 
@@ -88,10 +89,9 @@ class PickMotion:
 
     def lift(self) -> None:
         """Straight up to travel height without turning; nothing when the tool is there already."""
-        T_base_up = self._arm.tcp_pose().copy()
-        if T_base_up[2, 3] < self._transit_height_m - 1e-3:
-            T_base_up[2, 3] = self._transit_height_m
-            self._linear(T_base_up, self._config.lift_speed_m_s)
+        T_base_tcp = self._arm.tcp_pose()
+        if T_base_tcp[2, 3] < self._transit_height_m - 1e-3:
+            self._linear(lifted(T_base_tcp, self._transit_height_m), self._config.lift_speed_m_s)
 
     def to_drop(self, attempt: int) -> None:
         """Over the bin, a little to one side: evenly spread over the attempts, the same in every run."""

@@ -98,7 +98,14 @@ class MotionCheck:
         T_base_goal: Float64Array,
     ) -> None:
         """A joint move from and to angles (joints,) rad; `nominal_poses` is the arm's, see `joint_path`."""
-        steps = max(1, math.ceil(float(np.abs(q_goal - q_now).max()) / _JOINT_STEP_RAD))
+        way_rad, limit_rad = float(np.abs(q_goal - q_now).max()), self.limits.max_joint_change_rad
+        if way_rad > limit_rad:
+            raise LimitViolation(
+                "UNREACHABLE",
+                f"a joint would turn by {way_rad:.2f} rad (limit {limit_rad:.2f}): is this the pose that was "
+                "meant? Go there in two moves",
+            )
+        steps = max(1, math.ceil(way_rad / _JOINT_STEP_RAD))
         samples = q_now + np.linspace(0.0, 1.0, steps + 1)[:, None] * (q_goal - q_now)
         self.joint_path(nominal_poses(samples), T_base_goal)
 

@@ -166,7 +166,6 @@ class SafeArm:
 
     def _checked_joints(self, q_rad: Float64Array) -> Float64Array:
         """The joints, if the way to them is allowed."""
-        limits = self.limits
         q_now = self._arm.joint_positions()
         try:
             q = np.asarray(q_rad, dtype=float)
@@ -175,13 +174,6 @@ class SafeArm:
         if q.shape != q_now.shape or not np.isfinite(q).all():
             raise LimitViolation(
                 "OUTSIDE_WORKSPACE", f"joint angles {q_rad} are not {len(q_now)} finite numbers in rad"
-            )
-        way_rad = float(np.abs(q - q_now).max())
-        if way_rad > limits.max_joint_change_rad:
-            raise LimitViolation(
-                "UNREACHABLE",
-                f"a joint would turn by {way_rad:.2f} rad (limit {limits.max_joint_change_rad:.2f}): is this "
-                "the pose that was meant? Go there in two moves",
             )
         T_base_goal = self._check.pose(self._arm.forward_kinematics(q))
         self._check.joints(self._arm.nominal_poses, q_now, q, T_base_goal)
