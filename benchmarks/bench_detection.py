@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=shipped_weights(), help="of the network (shipped)")
     parser.add_argument("--threads", type=int, default=1, help="of the network (1)")
     parser.add_argument("--sampled", type=int, default=0, help="see NetworkDetectorConfig.sampled (0)")
+    parser.add_argument("--precision", default="float32", help="or bfloat16, of the backbone (float32)")
     arguments = parser.parse_args()
     if arguments.threads == 1:
         use_one_core()
@@ -132,7 +133,9 @@ def main() -> None:
     if not arguments.weights.is_file():
         print(f"network: not timed, there are no weights at {arguments.weights}; give some with --weights")
         return
-    config = NetworkDetectorConfig(threads=arguments.threads, sampled=arguments.sampled)
+    config = NetworkDetectorConfig(
+        threads=arguments.threads, sampled=arguments.sampled, precision=arguments.precision
+    )
     network = NetworkDetector(config, arguments.weights)
     bench(network, plate, frame.cloud, in_plate, runs, NETWORK_GOAL_MS)
     bench(network, anywhere, frame.cloud, DetectionRequest(), runs, NETWORK_GOAL_MS)

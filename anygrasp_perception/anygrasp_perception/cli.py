@@ -58,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         _check_outputs(args)
-        detector = create_detector(args.detector, args.weights, args.device, args.threads)
+        detector = create_detector(
+            args.detector, args.weights, args.device, args.threads, precision=args.precision
+        )
         frame = _load_frame(args)
         cloud = frame.cloud()
         request = _request(args, frame)
@@ -118,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--weights", metavar="FILE", type=Path, help="of the network; default: those that ship")
     how.add_argument("--device", metavar="NAME", default="cpu", help="the network computes on (cpu), or cuda")
     how.add_argument("--threads", metavar="N", type=int, default=1, help="it computes with on a cpu (1)")
+    how.add_argument(
+        "--precision", metavar="NAME", default="float32", help="float32, or bfloat16 where processors have it"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="NPZ", type=Path, help="grasps and their provenance")
     output.add_argument("--picture", metavar="PNG", type=Path, help="grasps drawn into the colour image")

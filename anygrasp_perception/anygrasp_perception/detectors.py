@@ -19,12 +19,13 @@ def create_detector(
     device: str = "cpu",
     threads: int = 1,
     sampled: int = 0,
+    precision: str = "float32",
 ) -> Detector:
     """The detector called `name`, with its default configuration.
 
     `weights` of the network, the shipped ones when None or empty; `device` as torch names it; `threads` it
-    computes with and `sampled`, see `NetworkDetectorConfig`. The geometric detector takes only the default
-    weights.
+    computes with, `sampled` and `precision`, see `NetworkDetectorConfig`. The geometric detector takes only
+    the default weights.
 
     Raises:
         ValueError: there is none of that name, the message lists them; or it has no use for weights.
@@ -32,11 +33,11 @@ def create_detector(
     """
     if name not in DETECTORS:
         raise ValueError(f"no detector {name!r}; choose one of {', '.join(sorted(DETECTORS))}")
-    return DETECTORS[name](weights or None, device, threads, sampled)
+    return DETECTORS[name](weights or None, device, threads, sampled, precision)
 
 
 # torch takes seconds to import: only who asks for the network waits for it.
-def _network(weights: Path | str | None, device: str, threads: int, sampled: int) -> Detector:
+def _network(weights: Path | str | None, device: str, threads: int, sampled: int, precision: str) -> Detector:
     try:
         from anygrasp_perception.network.weights import WeightsError
         from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig
@@ -45,14 +46,15 @@ def _network(weights: Path | str | None, device: str, threads: int, sampled: int
             f"the network needs torch and safetensors ({error}); run ./run setup, or choose 'geometric'"
         ) from error
     try:
-        return NetworkDetector(
-            NetworkDetectorConfig(device=device, threads=threads, sampled=sampled), weights
-        )
+        config = NetworkDetectorConfig(device=device, threads=threads, sampled=sampled, precision=precision)
+        return NetworkDetector(config, weights)
     except WeightsError as error:
         raise DetectorError(f"{error}; the detector 'geometric' needs no weights") from error
 
 
-def _geometric(weights: Path | str | None, device: str, threads: int, sampled: int) -> Detector:
+def _geometric(
+    weights: Path | str | None, device: str, threads: int, sampled: int, precision: str
+) -> Detector:
     from anygrasp_perception.geometric_detector import GeometricDetector
 
     if weights is not None:
@@ -62,7 +64,7 @@ def _geometric(weights: Path | str | None, device: str, threads: int, sampled: i
     return GeometricDetector()
 
 
-DETECTORS: dict[str, Callable[[Path | str | None, str, int, int], Detector]] = {
+DETECTORS: dict[str, Callable[[Path | str | None, str, int, int, str], Detector]] = {
     "geometric": _geometric,
     "network": _network,
 }

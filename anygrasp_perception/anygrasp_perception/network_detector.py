@@ -32,7 +32,7 @@ from anygrasp_perception.network.grasp_crops import SurfacePoints
 from anygrasp_perception.network.grasp_network import OBJECTNESS_LIMIT, GraspNetwork, GraspPrediction
 from anygrasp_perception.network.verifier import GraspVerifier
 from anygrasp_perception.network.voxel_cloud import VoxelCloud, voxelise
-from anygrasp_perception.network.weights import load_network, load_verifier
+from anygrasp_perception.network.weights import PRECISIONS, load_network, load_verifier
 from anygrasp_perception.network_input import NearScene, NearSceneConfig, look_near, share_of_points
 from anygrasp_perception.observed_scene import in_region
 from anygrasp_perception.point_grid import PointGrid
@@ -72,6 +72,9 @@ class NetworkDetectorConfig:
     # Two threads halve the time on two idle cores, and take several times as long on busy ones, as beside a
     # camera, a robot and a simulator. 0: as many as torch is set to.
     threads: int = 1
+    precision: str = PRECISIONS[
+        0
+    ]  # or "bfloat16": faster where the processor computes in it, see `load_network`
     near: NearSceneConfig = field(default_factory=NearSceneConfig)
     # More than the 100 of the paper: most of the best lie side by side, and suppression leaves one of them.
     post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=800))
@@ -82,6 +85,10 @@ class NetworkDetectorConfig:
                 raise ValueError(f"NetworkDetectorConfig.{name} must be positive, got {getattr(self, name)}")
         if self.sampled < 0:
             raise ValueError(f"NetworkDetectorConfig.sampled must be 0 or more, got {self.sampled}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"NetworkDetectorConfig.precision must be {' or '.join(PRECISIONS)}, got {self.precision!r}"
+            )
         if self.threads < 0:
             raise ValueError(f"NetworkDetectorConfig.threads must be 0 or more, got {self.threads}")
 
@@ -123,7 +130,8 @@ class NetworkDetector:
     ) -> None:
         """Load `weights`, the shipped ones by default, or take a network in inference mode.
 
-        A network given goes with the `verifier` given, or without one; weights go with the shipped one.
+        A network given keeps its precision and goes with the `verifier` given, or without one; weights go
+        with the shipped one.
         Raises WeightsError when they cannot be used, DetectorError when the device is not there.
         """
         self.config = config or NetworkDetectorConfig()
@@ -131,7 +139,9 @@ class NetworkDetector:
         _check_device(device)
         if network is None and verifier is None and self.config.refinement is not None:
             verifier = load_verifier(shipped_verifier(), device)
-        self.network = network or load_network(weights or shipped_weights(), device)
+        self.network = network or load_network(
+            weights or shipped_weights(), device, precision=self.config.precision
+        )
         self.verifier = verifier
 
     def detect(self, cloud: PointCloud, request: DetectionRequest) -> DetectionResult:

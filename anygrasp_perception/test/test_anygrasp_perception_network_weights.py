@@ -2,6 +2,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -13,7 +14,8 @@ from anygrasp_perception.network import (
     load_network,
     save_network,
 )
-from anygrasp_perception.network.weights import FORMAT
+from anygrasp_perception.network.voxel_cloud import VoxelBatch, voxelise
+from anygrasp_perception.network.weights import FORMAT, PRECISIONS
 
 DEBUG = NETWORK_CONFIGS["debug"]
 
@@ -98,3 +100,26 @@ def test_values_that_are_no_numbers(tmp_path, network, value):
     tensors["backbone.stem.weight"][5, 1, 2] = value
     with pytest.raises(WeightsError, match=r"NaN or infinite values in backbone\.stem\.weight"):
         load_network(write(tmp_path / "net.safetensors", tensors))
+
+
+def test_bfloat16_computes_nearly_the_same_and_gives_float32(network, path):
+    points = np.random.default_rng(0).uniform(-0.05, 0.05, (3000, 3)).astype(np.float32)
+    batch = VoxelBatch.of([voxelise(points, DEBUG.voxel_m)])
+    with torch.inference_mode():
+        exact, coarse = (load_network(path, precision=p).encode(batch) for p in PRECISIONS)
+    for ours, theirs in zip(coarse, exact, strict=True):
+        assert ours.dtype == torch.float32
+        assert 0 < (ours - theirs).norm() < 0.05 * theirs.norm()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"precision": "float8"}, "no precision 'float8'; choose one of float32, bfloat16"),
+        ({"precision": "bfloat16", "fold": False}, "inference with backend 'torch' only"),
+        ({"precision": "bfloat16", "backend": "minkowski"}, "inference with backend 'torch' only"),
+    ],
+)
+def test_a_precision_that_cannot_be(path, asked, message):
+    with pytest.raises(ValueError, match=message):
+        load_network(path, **asked)

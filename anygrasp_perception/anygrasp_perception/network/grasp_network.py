@@ -69,7 +69,8 @@ class GraspNetwork(nn.Module):
 
     def encode(self, batch: VoxelBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return features (N, C), objectness logits (N, 2) and graspness (N,) of a batch's voxels."""
-        features = self.backbone(batch.features, batch.level)
+        dtype = next(self.backbone.parameters()).dtype
+        features = self.backbone(batch.features.to(dtype), batch.level).float()
         return (features, *self.point_head(features))
 
     def crop(
@@ -150,6 +151,14 @@ class GraspNetwork(nn.Module):
             grasp_features=crop.features.cpu().numpy(),
             durations_s=durations_s,
         )
+
+    def reduce_precision(self) -> GraspNetwork:
+        """Run the backbone in bfloat16, for inference; heads and cylinders stay in float32.
+
+        Pays off on processors and GPUs with bfloat16 units; on others it is slower.
+        """
+        self.backbone.to(torch.bfloat16)
+        return self
 
     def fold(self) -> GraspNetwork:
         """Merge all batch normalisations, for inference; the network cannot be trained after."""

@@ -23,6 +23,7 @@ from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
 
 __all__ = [
     "BACKENDS",
+    "PRECISIONS",
     "WeightsError",
     "fill_module",
     "fitting_weights",
@@ -37,6 +38,7 @@ __all__ = [
 FORMAT = "anygrasp-geometry-1"
 VERIFIER_FORMAT = "anygrasp-verifier-1"
 BACKENDS = ("torch", "minkowski")
+PRECISIONS = ("float32", "bfloat16")
 
 
 class WeightsError(RuntimeError):
@@ -63,18 +65,27 @@ def load_verifier(path: Path | str, device: torch.device | str = "cpu") -> Grasp
 
 
 def load_network(
-    path: Path | str, device: torch.device | str = "cpu", fold: bool = True, backend: str = "torch"
+    path: Path | str,
+    device: torch.device | str = "cpu",
+    fold: bool = True,
+    backend: str = "torch",
+    precision: str = "float32",
 ) -> GraspNetwork:
     """Read a network, ready for inference; `fold=False` to train it on.
 
     The `backend` runs the sparse convolutions: "torch", or "minkowski" where MinkowskiEngine is installed.
+    `precision` is theirs: "float32", or "bfloat16" with the backend torch (`GraspNetwork.reduce_precision`).
     Raises WeightsError when the file is missing, broken, of another kind, or does not fit its own config,
-    MinkowskiMissingError, and ValueError on another backend or one that cannot train.
+    MinkowskiMissingError, and ValueError on another backend or precision or one that cannot train.
     """
     if backend not in BACKENDS:
         raise ValueError(f"no backend {backend!r}; choose one of {', '.join(BACKENDS)}")
     if backend == "minkowski" and not fold:
         raise ValueError("backend 'minkowski' is for inference only; train with backend 'torch'")
+    if precision not in PRECISIONS:
+        raise ValueError(f"no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if precision == "bfloat16" and (backend != "torch" or not fold):
+        raise ValueError("precision 'bfloat16' is for inference with backend 'torch' only")
     header, tensors = read_weights(path, FORMAT, "anygrasp-train geometry")
     with fitting_weights(path):
         network = GraspNetwork(NetworkConfig.from_dict(json.loads(header["config"])))
@@ -85,7 +96,7 @@ def load_network(
     network.fold()
     if backend == "minkowski" and isinstance(network.backbone, SparseUNet):
         network.backbone = MinkowskiUNet(network.backbone)
-    return network
+    return network.reduce_precision() if precision == "bfloat16" else network
 
 
 def read_weights(path: Path | str, wanted: str, command: str) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -21,6 +21,7 @@ class GraspDetectionConfig:
     weights: str = ""  # file of the network's weights; empty: those that ship
     device: str = "cpu"  # what the network computes on, as torch names it
     threads: int = 1  # the network computes with on a cpu; more pay off only where cores are idle
+    precision: str = "float32"  # or bfloat16: of the network's backbone, where the processor computes in it
     sampled: int = 0  # grasps of the geometric detector that the network judges too; takes 0.3 s more
     continuous: bool = True  # publish grasps of the newest image while somebody subscribes
     max_grasps: int = 100  # at most so many grasps in an answer
@@ -38,6 +39,8 @@ class GraspDetectionConfig:
     def make_detector(self) -> Detector:
         """The detector these values describe. Raises ConfigError when it cannot be made."""
         try:
-            return create_detector(self.detector, self.weights, self.device, self.threads, self.sampled)
+            return create_detector(
+                self.detector, self.weights, self.device, self.threads, self.sampled, self.precision
+            )
         except (ValueError, DetectorError) as error:
             raise ConfigError(f"detector {self.detector!r}: {error}") from error
