@@ -39,7 +39,9 @@ from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
 from anygrasp_perception.seen_objects import SeenObjects
+from anygrasp_perception.seen_support import SeenSupport
 from anygrasp_perception.stage_times import timed
+from anygrasp_perception.support_plane import SupportPlaneConfig, estimate_support_plane
 
 __all__ = [
     "NetworkDetector",
@@ -72,10 +74,10 @@ class NetworkDetectorConfig:
     # Two threads halve the time on two idle cores, and take several times as long on busy ones, as beside a
     # camera, a robot and a simulator. 0: as many as torch is set to.
     threads: int = 1
-    precision: str = PRECISIONS[
-        0
-    ]  # or "bfloat16": faster where the processor computes in it, see `load_network`
+    precision: str = PRECISIONS[0]  # "bfloat16" is faster where the processor computes in it
     near: NearSceneConfig = field(default_factory=NearSceneConfig)
+    # A table goes on where the camera left a hole, and is nothing to hold. None: holes are free space.
+    support: SupportPlaneConfig | None = field(default_factory=SupportPlaneConfig)
     # More than the 100 of the paper: most of the best lie side by side, and suppression leaves one of them.
     post_processing: PostProcessingConfig = field(default_factory=lambda: PostProcessingConfig(top_n=800))
 
@@ -110,6 +112,7 @@ class Proposals:
     grasps: GraspGroup  # candidates, camera frame
     surface: SurfacePoints | None  # what is seen of the scene; None when there are no candidates
     objects: SeenObjects | None  # likewise
+    support: SeenSupport | None  # of the surface's points; None too where no plane dominates
     request: DetectionRequest  # with the target's mask over the surface's points
     rejected: RejectCounts
     durations_s: dict[str, float]
@@ -172,7 +175,7 @@ class NetworkDetector:
                     group = GraspGroup.concatenate([group, _sampled(cloud, request, config.sampled)])
         with _torch_threads(config.threads):
             grasps, dropped, durations = post_process(
-                group, found.surface.grid, found.request, config.post_processing, refiner
+                group, found.surface.grid, found.request, config.post_processing, refiner, found.support
             )
         rejected = found.rejected
         rejected.update(dropped)
@@ -212,12 +215,13 @@ class NetworkDetector:
                 PointGrid(obstacles.points), _obstacle_normals(obstacles, voxels, near, prediction)
             )
             on_target = None if near.target is None else self._on_target(obstacles, near.target)
+            support = self._support(obstacles, request)
         with timed(durations, "objects"):
             on_object = prediction.objectness > OBJECTNESS_LIMIT
             objects = SeenObjects(voxels.points[on_object], _TOGETHER * voxels.voxel_m)
         features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
         asked = request.with_target(on_target)
-        return Proposals(group, surface, objects, asked, rejected, durations, features)
+        return Proposals(group, surface, objects, support, asked, rejected, durations, features)
 
     def _voxelise(self, near: NearScene, rng: np.random.Generator) -> tuple[VoxelCloud, VoxelCloud]:
         """What the network sees, and what collisions are checked against; at once where there are threads."""
@@ -242,6 +246,13 @@ class NetworkDetector:
         ruled_out.add(RejectReason.OUTSIDE_REGION, int(np.count_nonzero(~inside)))
         ruled_out.add(RejectReason.OFF_TARGET, int(np.count_nonzero(inside & ~on_target)))
         return inside & on_target, ruled_out
+
+    def _support(self, obstacles: VoxelCloud, request: DetectionRequest) -> SeenSupport | None:
+        if self.config.support is None:
+            return None
+        rng = np.random.default_rng([request.seed, 2])
+        plane = estimate_support_plane(obstacles.points, rng, self.config.support)
+        return None if plane is None else SeenSupport(plane, obstacles.points)
 
     def _on_target(self, voxels: VoxelCloud, target: BoolArray) -> BoolArray:
         return share_of_points(voxels, target) >= self.config.target_share
@@ -269,7 +280,7 @@ class NetworkDetector:
 def _no_proposals(
     request: DetectionRequest, rejected: RejectCounts, durations_s: dict[str, float]
 ) -> Proposals:
-    return Proposals(GraspGroup.empty(), None, None, request, rejected, durations_s, None)
+    return Proposals(GraspGroup.empty(), None, None, None, request, rejected, durations_s, None)
 
 
 def _result(

@@ -26,6 +26,7 @@ from anygrasp_perception.nms import grasp_nms
 from anygrasp_perception.observed_scene import in_region
 from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.reject_reason import RejectCounts, RejectReason
+from anygrasp_perception.seen_support import SeenSupport
 
 __all__ = ["PostProcessingConfig", "Refiner", "post_process"]
 
@@ -68,12 +69,14 @@ def post_process(
     request: DetectionRequest,
     config: PostProcessingConfig = PostProcessingConfig(),
     refiner: Refiner | None = None,
+    support: SeenSupport | None = None,
 ) -> tuple[GraspGroup, RejectCounts, dict[str, float]]:
     """Turn candidates into grasps to execute: best first, free of collision, centred (paper IV-D).
 
     What the request rules out goes first, so that the best `top_n` are grasps the caller can use; then
     collision, centring, region once more, the `refiner` if any, non-maximum suppression, rank. A grasp whose
-    centred pose would collide keeps the pose it had, which does not.
+    centred pose would collide keeps the pose it had, which does not. With the `support` known, of the same
+    points, no fingertip enters it where the cloud has a hole, and none holds it alone.
 
     `group` and `points` (P, 3) in the camera frame, metres; `request.target_mask` (P,) over the points.
     Returns the grasps, the counts of the dropped by reason (`len(grasps) + counts.total` is
@@ -97,10 +100,12 @@ def post_process(
         _centre(candidates, scene, request, config)
         _apply_region(candidates, request)
         _apply_region_to_contacts(candidates, request, config)
+        _apply_support(candidates, scene, request, config, support)
     if refiner is not None:
         with candidates.stage("refinement"):
             candidates.group = refiner.refine(
-                candidates.group, lambda tried: _clear(tried, candidates.rejected, scene, request, config)
+                candidates.group,
+                lambda tried: _clear(tried, candidates.rejected, scene, request, config, support),
             )
     with candidates.stage("suppression"):
         if not request.dense:
@@ -117,6 +122,7 @@ def _clear(
     scene: PointGrid,
     request: DetectionRequest,
     config: PostProcessingConfig,
+    support: SeenSupport | None,
 ) -> GraspGroup:
     """Those of further grasps that pass once they are centred; those off a cone are turned into it.
 
@@ -133,6 +139,7 @@ def _clear(
     _reject_collisions(candidates, scene, request, config)
     _apply_region(candidates, request)
     _apply_region_to_contacts(candidates, request, config)
+    _apply_support(candidates, scene, request, config, support)
     rejected.update(candidates.rejected)
     return candidates.group
 
@@ -200,6 +207,18 @@ def _apply_region_to_contacts(
         contact = (group.pad_middles + side * half * group.closing_directions).astype(np.float32)
         inside &= in_region(contact, request, _BORDER_M)
     candidates.drop((~inside, RejectReason.OUTSIDE_REGION))
+
+
+def _apply_support(
+    candidates: _Candidates,
+    scene: PointGrid,
+    request: DetectionRequest,
+    config: PostProcessingConfig,
+    support: SeenSupport | None,
+) -> None:
+    if config.check_collision and support is not None:
+        into, alone = support.check(candidates.group, scene, request.gripper)
+        candidates.drop((into, RejectReason.COLLISION), (alone, RejectReason.EMPTY_CLOSING_REGION))
 
 
 def _reject_collisions(
