@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
-from tracking_bench import FRAME, TrackingBench, grasps_at, seconds
+from sensor_msgs.msg import Image
+from tracking_bench import FRAME, TrackingBench, grasps_at, mask_of, seconds
 
 from anygrasp_msgs.msg import Grasp, GraspArray, TrackedGrasp
 from anygrasp_msgs.srv import SelectTrack
@@ -101,6 +102,35 @@ def test_selection_by_region_and_by_the_nearest_pose(bench):
     near = bench.select(mode=SelectTrack.Request.NEAREST, count=1, frame=FRAME, pose=pose)
     assert position(near.targets[0].grasp) == pytest.approx(LEFT, abs=1e-6)
     assert near.targets[0].track_id != inside.targets[0].track_id
+
+
+def test_selection_on_a_mask_of_the_image(bench):
+    bench.show(LEFT, RIGHT)
+    bench.show_camera(fx=0.0)
+    mask = mask_of(slice(33, 64))
+    without_camera = bench.select(mode=SelectTrack.Request.ON_MASK, count=1, mask=mask)
+    assert (without_camera.error_code, without_camera.targets) == ("BAD_REQUEST", [])
+    assert "camera_info" in without_camera.error_msg
+    bench.show_camera()
+    (right,) = bench.select(mode=SelectTrack.Request.ON_MASK, count=2, mask=mask).targets
+    assert position(right.grasp) == pytest.approx(RIGHT, abs=1e-6)
+    nothing = mask_of(slice(0, 0))
+    assert bench.select(mode=SelectTrack.Request.ON_MASK, count=1, mask=nothing).error_code == "NO_GRASPS"
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({}, "no pixels"), ({"width": 32, "height": 48}, "(48, 64)"), ({"encoding": "rgb8"}, "rgb8")],
+)
+def test_a_mask_that_is_none_is_refused_with_the_fix(bench, change, word):
+    bench.show(LEFT)
+    bench.show_camera()
+    mask = mask_of(slice(0, 64)) if change else Image()
+    for name, value in change.items():
+        setattr(mask, name, value)
+    response = bench.select(mode=SelectTrack.Request.ON_MASK, count=1, mask=mask)
+    assert (response.error_code, response.targets) == ("BAD_REQUEST", [])
+    assert word in response.error_msg
 
 
 def test_one_of_several_targets_is_kept_by_its_id(bench):

@@ -10,9 +10,11 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import MultiThreadedExecutor
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
+from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_msgs.msg import GraspArray, TrackedGraspArray
 from anygrasp_msgs.srv import ResetTrack, SelectTrack
 from anygrasp_perception.grasp_group import GraspGroup
@@ -36,6 +38,13 @@ def grasps_at(*positions):
         depths=0.02,
         scores=np.linspace(1.0, 0.5, len(positions)),
     )
+
+
+def mask_of(columns):
+    """A mask of 64 x 48 pixels that is on in some columns."""
+    pixels = np.zeros((48, 64), dtype=np.uint8)
+    pixels[:, columns] = 255
+    return Image(height=48, width=64, step=64, encoding="mono8", data=pixels.tobytes())
 
 
 def seconds(stamp):
@@ -84,6 +93,9 @@ class TrackingBench:
         self.tracking = GraspTrackingNode()
         self.node = rclpy.create_node("bench")
         self.publisher = self.node.create_publisher(GraspArray, "grasps", 10)
+        self.camera_info = self.node.create_publisher(
+            CameraInfo, "/camera/camera/color/camera_info", SENSOR_DATA
+        )
         self.tracked = Heard(self.node, TrackedGraspArray, "tracked")
         self.predicted = Heard(self.node, PoseStamped, "predicted")
         self.tf = Heard(self.node, TFMessage, "/tf")
@@ -115,6 +127,17 @@ class TrackingBench:
         header = Header(stamp=stamp, frame_id=FRAME)
         self.publisher.publish(GraspArray(header=header, grasps=grasps_to_msgs(group)))
         return seconds(stamp)
+
+    def show_camera(self, fx=100.0):
+        """Publish a camera of 64 x 48 pixels until the node selects by masks, or does no more (fx 0)."""
+        k = [fx, 0.0, 32.0, 0.0, fx, 24.0, 0.0, 0.0, 1.0]
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            self.camera_info.publish(CameraInfo(width=64, height=48, k=k))
+            refused = self.select(mode=SelectTrack.Request.ON_MASK, count=1, mask=mask_of(slice(0, 64)))
+            if ("camera_info" in refused.error_msg) == (fx <= 0):
+                return
+        raise AssertionError("the node did not hear of the camera")
 
     def show(self, *positions, after_s=0.1):
         """Publish grasps `after_s` later than the last ones; what the node tells of that image."""

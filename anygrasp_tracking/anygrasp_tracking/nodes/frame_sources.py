@@ -31,6 +31,10 @@ from anygrasp_perception.ros_conversions import (
 __all__ = ["DroppedFrame", "FrameSource", "GraspTopicSource", "ImageSource", "SeenGrasps"]
 
 
+_COLOR_TOPIC = "/camera/camera/color"
+_DEPTH_TOPIC = "/camera/camera/aligned_depth_to_color/image_raw"
+
+
 class DroppedFrame(Exception):
     """A frame that is of no use; `reason` is the name it is counted under."""
 
@@ -61,6 +65,11 @@ class FrameSource(Protocol):
         """
         ...
 
+    @property
+    def intrinsics(self) -> CameraIntrinsics | None:
+        """Of the camera that took the frames; None before a valid camera_info."""
+        ...
+
     def drops(self) -> dict[str, int]:
         """Frames dropped before anybody asked for them, by reason."""
         ...
@@ -68,6 +77,20 @@ class FrameSource(Protocol):
     def close(self) -> None:
         """Wake whoever waits."""
         ...
+
+
+class CameraModel:
+    """The newest camera_info of a topic; one that is not valid counts as none."""
+
+    def __init__(self, node: Node, topic: str) -> None:
+        self.intrinsics: CameraIntrinsics | None = None
+        node.create_subscription(CameraInfo, topic, self._on_info, SENSOR_DATA)
+
+    def _on_info(self, message: CameraInfo) -> None:
+        try:
+            self.intrinsics = camera_info_to_intrinsics(message)
+        except ValueError:
+            self.intrinsics = None  # who needs it says so
 
 
 class GraspTopicSource:
@@ -78,6 +101,7 @@ class GraspTopicSource:
         self._newest: GraspArray | None = None
         self._superseded = 0
         self._closed = False
+        self._camera = CameraModel(node, f"{_COLOR_TOPIC}/camera_info")
         node.create_subscription(GraspArray, "grasps", self._on_grasps, RESULTS)
 
     def wait(self, timeout_s: float) -> SeenGrasps | None:
@@ -91,6 +115,11 @@ class GraspTopicSource:
             return SeenGrasps(message.header, grasps_from_msg(message.grasps))
         except ValueError as error:
             raise DroppedFrame("bad_grasps", str(error)) from error
+
+    @property
+    def intrinsics(self) -> CameraIntrinsics | None:
+        """See FrameSource."""
+        return self._camera.intrinsics
 
     def drops(self) -> dict[str, int]:
         """See FrameSource."""
@@ -116,26 +145,24 @@ class ImageSource:
     def __init__(self, node: Node, config: GraspDetectionConfig, detector: Detector, max_grasps: int) -> None:
         self._config, self._detector, self._max_grasps = config, detector, max_grasps
         self._pairing: FramePairing[Image] = FramePairing(config.pairing_tolerance_s)
-        self._intrinsics: CameraIntrinsics | None = None
-        prefix = "/camera/camera"
-        node.create_subscription(CameraInfo, f"{prefix}/color/camera_info", self._on_info, SENSOR_DATA)
-        node.create_subscription(Image, f"{prefix}/color/image_raw", self._on_color, SENSOR_DATA)
-        depth_topic = f"{prefix}/aligned_depth_to_color/image_raw"
-        node.create_subscription(Image, depth_topic, self._on_depth, SENSOR_DATA)
+        self._camera = CameraModel(node, f"{_COLOR_TOPIC}/camera_info")
+        node.create_subscription(Image, f"{_COLOR_TOPIC}/image_raw", self._on_color, SENSOR_DATA)
+        node.create_subscription(Image, _DEPTH_TOPIC, self._on_depth, SENSOR_DATA)
 
     def wait(self, timeout_s: float) -> SeenGrasps | None:
         """See FrameSource."""
         pair = self._pairing.wait_unread(timeout_s)
         if pair is None:
             return None
-        if self._intrinsics is None:
+        intrinsics = self._camera.intrinsics
+        if intrinsics is None:
             raise DroppedFrame(
                 "bad_camera_info", "no valid camera_info yet; does the camera publish color/camera_info?"
             )
         started_s = time.perf_counter()
         try:
             depth_m = depth_to_metres(depth_from_msg(pair.depth))
-            cloud = RgbdFrame(color_from_msg(pair.color), depth_m, self._intrinsics).cloud()
+            cloud = RgbdFrame(color_from_msg(pair.color), depth_m, intrinsics).cloud()
         except FrameError as error:
             raise DroppedFrame("bad_image", str(error)) from error
         cloud_s = time.perf_counter() - started_s
@@ -149,6 +176,11 @@ class ImageSource:
         durations_s = {"cloud": cloud_s, "detection": detection_s}
         return SeenGrasps(pair.depth.header, result.grasps, cloud, result, durations_s)
 
+    @property
+    def intrinsics(self) -> CameraIntrinsics | None:
+        """See FrameSource."""
+        return self._camera.intrinsics
+
     def drops(self) -> dict[str, int]:
         """See FrameSource."""
         return self._pairing.drops()
@@ -156,12 +188,6 @@ class ImageSource:
     def close(self) -> None:
         """See FrameSource."""
         self._pairing.close()
-
-    def _on_info(self, message: CameraInfo) -> None:
-        try:
-            self._intrinsics = camera_info_to_intrinsics(message)
-        except ValueError:
-            self._intrinsics = None  # the frames say so
 
     def _on_color(self, message: Image) -> None:
         self._pairing.add_color(stamp_to_ns(message.header.stamp), message)

@@ -142,7 +142,9 @@ class GraspTrackingNode(Node):
             response.error_msg = "no frame has been tracked yet: do camera and detector run?"
             return response
         try:
-            selection = decode_selection(request, lambda name: self._T_frame_fixed(name, shown))
+            selection = decode_selection(
+                request, lambda name: self._T_frame_fixed(name, shown), self._source.intrinsics
+            )
             with self._tracking:
                 targets = (
                     self._tracker.keep([selection])
