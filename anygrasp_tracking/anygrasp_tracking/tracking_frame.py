@@ -30,6 +30,7 @@ class TrackingFrame:
     cloud: PointCloud | None = None  # what they were found in, camera frame
     T_fixed_camera: Float64Array = field(default_factory=lambda: np.eye(4))  # (4, 4)
     detection: DetectionResult | None = None  # a network's own features travel with it
+    raised: Float64Array | None = None  # (P, 3) points above the support, fixed frame, where that is known
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.time_s):

@@ -19,7 +19,14 @@ from robot_drivers.dynamic_grasping.catch_config import CatchConfig, CatchMotion
 from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLimits, without_prediction
 from robot_drivers.dynamic_grasping.catch_record import CatchStage
 from robot_drivers.dynamic_grasping.foresight import Foresight
-from robot_drivers.dynamic_grasping.servo_geometry import closeness, fingers_inside, pregrasp_pose, tool_pose
+from robot_drivers.dynamic_grasping.servo_geometry import (
+    across_body,
+    closeness,
+    fingers_inside,
+    pregrasp_pose,
+    tool_pose,
+    upright,
+)
 from robot_drivers.dynamic_grasping.way_out import WayOut
 from robot_drivers.dynamic_grasping.within_reach import WithinReach
 from robot_drivers.executors.grasp_target import R_GRASP_TCP
@@ -277,6 +284,57 @@ def test_while_servoing_the_tool_waits_above_upright_and_within_its_speed():
         assert duration_s >= world.config.motion.servo_period_s
 
 
+def on_a_body(seen):
+    """The grasp slides and turns on a body that swims along x; its outline, 120 by 24 mm, does not."""
+    rng = np.random.default_rng(round(10 * seen.time_s))
+    disc = rng.uniform(-1, 1, (3000, 2))
+    disc = disc[np.linalg.norm(disc, axis=1) < 1] * (0.06, 0.012)
+    middle = swimming(seen.time_s)[:2, 3]
+    x, y = middle[0] + rng.uniform(-0.03, 0.03), middle[1]
+    slid = grasp((x, y, -0.08), yaw=rng.uniform(-0.5, 0.5), tilt=0.12)
+    points = np.column_stack([disc + middle, np.full(len(disc), -0.09)])
+    return replace(frame(seen.time_s, [slid]), raised=points)
+
+
+def test_the_body_under_a_sliding_grasp_is_met_across_its_middle():
+    servo = ServoConfig(aim_at_body=True, upright=True, min_poses=6)
+    world = World(swimming, CatchConfig(servo=servo), edit=on_a_body)
+    world.gripper.object_width_m = 0.02
+    (record,) = world.catch(max_attempts=1).records
+    ahead = record.decided_s + servo.closing_latency_s
+    np.testing.assert_allclose(record.T_base_target[:2, 3], swimming(ahead)[:2, 3], atol=0.008)
+    np.testing.assert_allclose(record.T_base_target[:3, 2], (0, 0, -1), atol=1e-9)
+    assert abs(record.T_base_target[1, 1]) > np.cos(np.radians(4))  # closes along y, across the body
+    assert record.T_base_target[2, 3] == pytest.approx(-0.11)
+    # Where it is now, without prediction.
+    still_aimed = World(swimming, without_prediction(CatchConfig(servo=servo)), edit=on_a_body)
+    (record,) = still_aimed.catch(max_attempts=1).records
+    np.testing.assert_allclose(
+        record.T_base_target[:2, 3], swimming(record.track[-1].time_s)[:2, 3], atol=0.004
+    )
+
+
+def test_without_a_body_in_sight_the_grasp_is_aimed_at():
+    servo = ServoConfig(aim_at_body=True)
+    bare = World(swimming, CatchConfig(servo=servo), edit=lambda seen: replace(seen, raised=np.zeros((0, 3))))
+    (record,) = bare.catch(max_attempts=1).records
+    ahead = record.decided_s + servo.closing_latency_s
+    np.testing.assert_allclose(record.T_base_target[:2, 3], swimming(ahead)[:2, 3], atol=1e-3)
+
+
+def test_a_grasp_across_a_body_takes_the_shorter_turn_and_keeps_its_tilt():
+    T = grasp((0.5, 0.1, -0.08), yaw=0.3, tilt=0.2)
+    for angle in (0.7, 0.7 + np.pi, 0.7 - np.pi):  # an axis has no sign; straight down it closes across 0
+        across = across_body(T, np.array([0.52, 0.1, -0.07]), angle)
+        np.testing.assert_allclose(across[:3, 3], (0.52, 0.1, -0.07))
+        assert abs(across[:2, 1] @ (np.cos(0.7), np.sin(0.7))) < 1e-9
+        assert rotation_angle(across[:3, :3], T[:3, :3]) == pytest.approx(0.4)
+        assert across[2, 0] == pytest.approx(T[2, 0])
+    down = upright(T)
+    np.testing.assert_allclose(down[:3, 0], (0, 0, -1), atol=1e-12)
+    assert down[:2, 1] @ T[:2, 1] == pytest.approx(np.linalg.norm(T[:2, 1]))
+
+
 def test_without_prediction_it_goes_where_the_grasp_was_seen():
     world = World(swimming, without_prediction(CatchConfig()))
     (record,) = world.catch(max_attempts=1).records
@@ -464,6 +522,7 @@ def test_a_lost_arm_ends_the_run():
         (lambda: ServoConfig(max_rotation_rad=0.0), "max_rotation_rad"),
         (lambda: ServoConfig(closing_latency_s=-1.0), "closing_latency_s"),
         (lambda: ServoConfig(min_poses=0), "min_poses"),
+        (lambda: ServoConfig(min_looks=0), "min_looks"),
         (lambda: ServoConfig(max_turn_rad=1.5), "max_turn_rad"),
         (lambda: ServoConfig(workspace_min_m=(1, 1, 1)), "workspace"),
         (lambda: CatchMotionConfig(ready_joints_rad=(0.0,)), "ready_joints_rad"),

@@ -42,6 +42,17 @@ def test_every_fish_in_the_water_offers_grasps_where_it_is(view):
     assert np.all(np.arccos(np.clip(down, -1, 1)) <= eyes.config.approach_cone_rad + 1e-3)
 
 
+def test_what_is_above_the_floor_is_fish(view):
+    cell, image, eyes = view
+    raised = eyes(image, 0.0, cell.T_base_camera, cell.tcp_pose()).raised
+    nearest = np.full(len(raised), np.inf)
+    for fish in cell.fish_states():
+        offset = np.linalg.norm(raised[:, :2] - fish.T_base_fish[:2, 3], axis=1)
+        nearest = np.minimum(nearest, offset - fish.size_m[0] / 2)
+        assert np.count_nonzero(offset < fish.size_m[0] / 2) > 50
+    assert np.mean(nearest < 0.02) > 0.9
+
+
 def test_uncorrected_water_puts_everything_too_deep(view):
     cell, image, eyes = view
     deeper = WaterPerceptionConfig(refractive_index=1.0, water_min_m=(0.29, -0.29, -0.25), floor_stride=1)
@@ -93,6 +104,8 @@ def test_the_network_s_grasps_are_followed_and_reached_by_settings_of_their_own(
     assert geometric == CatchConfig()
     assert network.servo.min_reach_m > geometric.servo.min_reach_m
     assert network.tracker.score_weight > geometric.tracker.score_weight
+    assert network.servo.aim_at_body
+    assert network.servo.upright
 
 
 def test_one_attempt_in_lock_step_ends_with_a_verdict():

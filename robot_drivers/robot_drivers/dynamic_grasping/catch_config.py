@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from anygrasp_tracking.motion_prediction import MotionConfig
+from anygrasp_tracking.seen_body import BodyConfig
 from anygrasp_tracking.switch_guard import SwitchGuardConfig
 from anygrasp_tracking.tracker import TrackerConfig
 
@@ -45,6 +46,14 @@ class ServoConfig:
     max_turn_rad: float = math.radians(110.0)  # of the tool about the vertical from its ready pose
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
     min_reach_m: float = 0.0  # and at least so far past the grasp's origin: a network's grasps are shallow
+    # Grasp across the middle of the body that the followed grasp is on, and take the motion from it: a grasp
+    # among dense ones slides and turns on a body, whose outline does not.
+    aim_at_body: bool = False
+    min_looks: int = 3  # at a body before it is aimed at
+    body: BodyConfig = field(default_factory=BodyConfig)
+    # The tool is straight down when the fingers close, as it is while it waits: tilting it takes longer than
+    # the way down.
+    upright: bool = False
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
     workspace_min_m: _Corner = (0.305, -0.275, -0.160)
     workspace_max_m: _Corner = (0.695, 0.275, 0.0)
@@ -76,8 +85,9 @@ class ServoConfig:
                 f"ServoConfig.max_turn_rad is {self.max_turn_rad}; use more than pi/2, so that one of the "
                 "half turns of any grasp is within it, and less than pi"
             )
-        if self.min_poses < 1:
-            raise ValueError(f"ServoConfig.min_poses is {self.min_poses}; use 1 or more")
+        for name in ("min_poses", "min_looks"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"ServoConfig.{name} is {getattr(self, name)}; use 1 or more")
         if not self.pregrasp_m < self.max_distance_m:
             raise ValueError(
                 f"ServoConfig.pregrasp_m {self.pregrasp_m} must be below max_distance_m "
@@ -159,5 +169,6 @@ def catching_with(detector: str) -> CatchConfig:
         return CatchConfig()
     motion = replace(FISH_TRACKER.motion, max_turn_rate_rad_s=1.2)
     return CatchConfig(
-        servo=ServoConfig(min_reach_m=0.055), tracker=replace(FISH_TRACKER, score_weight=0.5, motion=motion)
+        servo=ServoConfig(min_reach_m=0.055, aim_at_body=True, upright=True),
+        tracker=replace(FISH_TRACKER, score_weight=0.5, motion=motion),
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from anygrasp_perception.arrays import Float64Array
 from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_tracking.body_motion import BodyMotion
 from anygrasp_tracking.correspondence import CorrespondencePolicy
 from anygrasp_tracking.selection import NoGrasps
 from anygrasp_tracking.target import TrackedGrasp, TrackState
@@ -23,7 +24,14 @@ from robot_drivers.dynamic_grasping.catch_config import CatchConfig
 from robot_drivers.dynamic_grasping.catch_moves import CatchMoves
 from robot_drivers.dynamic_grasping.catch_record import CatchRecord, CatchStage, TrackedPose
 from robot_drivers.dynamic_grasping.foresight import Foresight
-from robot_drivers.dynamic_grasping.servo_geometry import Closeness, closeness, pregrasp_pose, tool_pose
+from robot_drivers.dynamic_grasping.servo_geometry import (
+    Closeness,
+    across_body,
+    closeness,
+    pregrasp_pose,
+    tool_pose,
+    upright,
+)
 from robot_drivers.dynamic_grasping.way_out import WayOut
 from robot_drivers.dynamic_grasping.within_reach import WithinReach, in_reach
 from robot_drivers.executors.perception import PerceptionError
@@ -34,6 +42,8 @@ from robot_drivers.safety import LimitViolation
 __all__ = ["CatchRun", "OnProgress", "PerceiveFrame"]
 
 _LOG = logging.getLogger(__name__)
+
+_HEIGHTS = 5  # of the latest poses, whose median tells how high the grasp is
 
 # Stage, id of the target (0: none), what is left to the predicted grasp.
 OnProgress = Callable[[CatchStage, int, "Closeness | None"], None]
@@ -79,6 +89,7 @@ class CatchRun:
         self._on_progress = on_progress
         self._track: list[TrackedPose] = []
         self._foreseen = Foresight(config.servo)
+        self._body = BodyMotion(config.servo.body)
         self._seen_s = -np.inf
         self._failed = 0  # perceptions in a row
 
@@ -137,7 +148,10 @@ class CatchRun:
         if not self.tracker.target_ids or not self._track:
             return None
         (track_id,) = self.tracker.target_ids
-        return self.tracker.predict(track_id, max(self._clock(), self._track[-1].time_s))[:3, 3]
+        now_s = max(self._clock(), self._track[-1].time_s)
+        if self._body.knows(now_s, self._config.servo.min_looks):
+            return np.array([*self._body.predict(now_s)[0], self._track[-1].T_base_grasp[2, 3]])
+        return self.tracker.predict(track_id, now_s)[:3, 3]
 
     def _step(self, frame: TrackingFrame) -> None:
         if len(frame.grasps) == 0:  # line 7
@@ -177,8 +191,7 @@ class CatchRun:
             except NoGrasps as error:
                 self._recover("none to select", str(error))
                 return None
-            self._track = []
-            self._foreseen.clear()
+            self._begin_track()
         else:
             result_targets = result.targets  # line 14
         (target,) = result_targets
@@ -188,6 +201,8 @@ class CatchRun:
         if target.state is TrackState.TRACKED:
             pose = TrackedPose(frame.time_s, target.grasp.poses[0], target.correspondence)
             self._track.append(pose)
+            if self._config.servo.aim_at_body and frame.raised is not None:
+                self._body.look(frame.time_s, frame.raised, pose.T_base_grasp)
         return target
 
     def _passable(self, grasp: GraspGroup) -> bool:
@@ -198,9 +213,15 @@ class CatchRun:
         """Tool pose (4, 4) for the grasp as it will be when the fingers close on it."""
         servo = self._config.servo
         T_base_grasp = target.grasp.poses[0]
+        seen_s, closed_s = self._track[-1].time_s, self._clock() + servo.closing_latency_s
+        if servo.aim_at_body and self._body.knows(seen_s, servo.min_looks):
+            middle, angle = self._body.predict(closed_s if servo.predict else seen_s)
+            # Among its neighbours the followed grasp goes up and down too, the body hardly does.
+            height = float(np.median([pose.T_base_grasp[2, 3] for pose in self._track[-_HEIGHTS:]]))
+            T_base_grasp = across_body(T_base_grasp, np.array([*middle, height]), angle)
         # Two or three poses tell noise rather than momentum: it could send a good target out of reach.
-        if servo.predict and len(self._track) >= servo.min_poses:
-            T_base_grasp = self.tracker.predict(target.track_id, self._clock() + servo.closing_latency_s)
+        elif servo.predict and len(self._track) >= servo.min_poses:
+            T_base_grasp = self.tracker.predict(target.track_id, closed_s)
         return self._tool_pose(T_base_grasp, target.grasp, T_base_tcp)
 
     def _tool_pose(
@@ -208,6 +229,8 @@ class CatchRun:
     ) -> Float64Array:
         """Tool pose (4, 4) for a grasp (group of one) that is at a pose (4, 4)."""
         servo = self._config.servo
+        if servo.upright:
+            T_base_grasp = upright(T_base_grasp)
         beyond_m = max(float(grasp.depths[0]) + servo.reach_beyond_m, servo.min_reach_m)
         T = tool_pose(T_base_grasp, beyond_m, T_base_tcp, self._moves.ready_pose(), servo.max_turn_rad)
         T[2, 3] = max(T[2, 3], servo.workspace_min_m[2])  # the floor is in the way, the fish is above it
@@ -296,7 +319,11 @@ class CatchRun:
             _LOG.info("not by servo: %s", error)
             self._initialise()
 
-    def _forget(self) -> None:
+    def _begin_track(self) -> None:
         self._track = []
         self._foreseen.clear()
+        self._body.clear()
+
+    def _forget(self) -> None:
+        self._begin_track()
         self.tracker.reset()

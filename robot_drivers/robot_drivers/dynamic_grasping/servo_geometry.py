@@ -13,7 +13,15 @@ from anygrasp_perception.grasp import HALF_TURN_X
 from anygrasp_perception.se3 import make_transform, rotation_angle
 from robot_drivers.executors.grasp_target import R_GRASP_TCP, backed_off
 
-__all__ = ["Closeness", "closeness", "fingers_inside", "pregrasp_pose", "tool_pose"]
+__all__ = [
+    "Closeness",
+    "across_body",
+    "closeness",
+    "fingers_inside",
+    "pregrasp_pose",
+    "tool_pose",
+    "upright",
+]
 
 
 class Closeness(NamedTuple):
@@ -52,6 +60,32 @@ def _turned(R_base_tcp: Float64Array, T_base_ready: Float64Array) -> float:
     return float(abs(np.arctan2(y_ready[0] * y[1] - y_ready[1] * y[0], y_ready @ y)))
 
 
+def across_body(T_base_grasp: Float64Array, middle: Float64Array, axis_rad: float) -> Float64Array:
+    """The grasp (4, 4), moved to a point (3,) and turned about the vertical until it closes across an axis.
+
+    The axis lies in the horizontal plane; of the two ways to turn, the shorter.
+    """
+    y = T_base_grasp[:2, 1]
+    turn = float((axis_rad + np.pi / 2 - np.arctan2(y[1], y[0]) + np.pi / 2) % np.pi - np.pi / 2)
+    c, s = np.cos(turn), np.sin(turn)
+    R = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return make_transform(R @ T_base_grasp[:3, :3], middle)
+
+
+def upright(T_base_grasp: Float64Array) -> Float64Array:
+    """The grasp (4, 4) with its approach straight down and its closing direction level."""
+    x = np.array([0.0, 0.0, -1.0])
+    y = _level(T_base_grasp[:3, 1])
+    return make_transform(np.stack([x, y, np.cross(x, y)], axis=1), T_base_grasp[:3, 3])
+
+
+def _level(direction: Float64Array) -> Float64Array:
+    """Of unit length in the horizontal plane; that of y where there is none."""
+    flat = np.array([direction[0], direction[1], 0.0])
+    length = float(np.linalg.norm(flat))
+    return flat / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
+
+
 def closeness(T_base_target: Float64Array, T_base_tcp: Float64Array) -> Closeness:
     """How far the tool is from a target, both (4, 4)."""
     way = T_base_target[:3, 3] - T_base_tcp[:3, 3]
@@ -87,9 +121,6 @@ def pregrasp_pose(T_base_target: Float64Array, distance_m: float) -> Float64Arra
     """Where the tool waits (4, 4): back along its z, straight down, turned about z as the target is."""
     R = T_base_target[:3, :3]
     # Of the closing direction its heading alone is kept: the other two rotations only disturb the tracking.
-    y = np.array([R[0, 1], R[1, 1], 0.0])
-    length = float(np.linalg.norm(y))
-    y = y / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
-    z = np.array([0.0, 0.0, -1.0])
-    upright = make_transform(np.stack([np.cross(y, z), y, z], axis=1), T_base_target[:3, 3])
-    return backed_off(upright, distance_m)
+    y, z = _level(R[:, 1]), np.array([0.0, 0.0, -1.0])
+    T_base_upright = make_transform(np.stack([np.cross(y, z), y, z], axis=1), T_base_target[:3, 3])
+    return backed_off(T_base_upright, distance_m)

@@ -132,7 +132,9 @@ class WaterPerception:
             return TrackingFrame(time_s, GraspGroup.empty(), cloud, T_base_camera)
         result = self._detector.detect(cloud, self._request(T_base_camera, lower, upper))
         grasps = result.grasps.transformed(T_base_camera)
-        return TrackingFrame(time_s, grasps, cloud, T_base_camera, result)
+        at = transform_points(T_base_camera, cloud.points)
+        raised = at[at[:, 2] > self.config.water_min_m[2] + self.config.floor_margin_m]
+        return TrackingFrame(time_s, grasps, cloud, T_base_camera, result, raised)
 
     def _water(
         self,
