@@ -17,6 +17,7 @@ from anygrasp_perception.geometric_detector import GeometricDetector, GeometricD
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_sampling import GraspSamplingConfig
 from anygrasp_perception.gripper import GripperGeometry
+from anygrasp_perception.network_detector import NetworkDetector
 from anygrasp_perception.refraction import undo_refraction
 from anygrasp_perception.se3 import inverse, transform_points
 from anygrasp_tracking.dense_detection import dense_detector
@@ -86,13 +87,13 @@ def check_fits(policy: str, detector: str) -> None:
         )
 
 
-def create_water_detector(name: str, policy: str) -> Detector:
-    """The detector called so, as a tracking policy and a loop of 5 Hz need it.
+def create_water_detector(name: str) -> Detector:
+    """The detector called so, as tracking and a loop of 5 Hz need it: the network's grasps are dense.
 
     Raises:
         ValueError, DetectorError, WeightsError: as `create_detector` and `dense_detector`.
     """
-    if policy == "association":
+    if name == NetworkDetector.name:
         return dense_detector()
     if name != GeometricDetector.name:
         return create_detector(name)

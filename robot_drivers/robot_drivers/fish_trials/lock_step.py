@@ -141,7 +141,7 @@ class _Rig:
         self.arm = SteeredArm(safe, config.safety, _SERVO_PERIOD_S, clock=self, steering=self._steer)
         self.gripper = FlexivGripper(arm, clock=self)
         self._perception = WaterPerception(
-            create_water_detector(config.detector, config.policy), config.perception
+            create_water_detector(config.detector), config.perception
         )
         self.history: list[CellSnapshot] = []
         self.pictures: list[Uint8Array] = []

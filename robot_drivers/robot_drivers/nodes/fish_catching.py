@@ -119,7 +119,7 @@ class FishCatchingNode(Node):
         self._one_goal = threading.Lock()
         self._halting = threading.Lock()
         self._goal: ServerGoalHandle | None = None
-        perception = WaterPerception(create_water_detector(config.detector, config.policy), config.perception)
+        perception = WaterPerception(create_water_detector(config.detector), config.perception)
         self._catcher = CatchExecutor(
             config.catching,
             steered,
