@@ -72,9 +72,11 @@ def generate_launch_description():
                 "namespace", default_value="anygrasp", description="namespace of all nodes"
             ),
             DeclareLaunchArgument(
-                "policy", default_value="appearance", description="or nearest; or association, by the network"
+                "policy", default_value="association", description="or appearance, or nearest"
             ),
-            DeclareLaunchArgument("detector", default_value="geometric", description="or network"),
+            DeclareLaunchArgument(
+                "detector", default_value="network", description="or geometric, with another policy"
+            ),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the fish"),
             DeclareLaunchArgument(
                 "serial_number", default_value="", description="of the Flexiv arm; empty: as params_file says"

@@ -8,7 +8,8 @@ from anygrasp_bringup.commands import fish_catching
 
 def test_defaults_are_the_paper_s_experiment():
     options = fish_catching.parse([])
-    assert (options.trials, options.fish, options.policy, options.prediction) == (5, 8, "appearance", True)
+    assert (options.trials, options.fish, options.policy, options.prediction) == (5, 8, "association", True)
+    assert options.detector == "network"
     assert options.report is None
 
 

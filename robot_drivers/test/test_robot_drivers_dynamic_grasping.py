@@ -258,7 +258,7 @@ def test_a_swimming_grasp_is_met_where_it_will_be():
     assert record.kept
     ahead = record.decided_s + world.config.servo.closing_latency_s
     np.testing.assert_allclose(record.T_base_target[:2, 3], swimming(ahead)[:2, 3], atol=1e-3)
-    assert record.T_base_target[2, 3] == pytest.approx(-0.08 - 0.02 - world.config.servo.reach_beyond_m)
+    assert record.T_base_target[2, 3] == pytest.approx(-0.08 - world.config.servo.min_reach_m)
     assert len(record.track) >= world.config.servo.min_poses
     # Lines 20-22: down to the target, up, over the bin, and ready again with open fingers.
     np.testing.assert_allclose(world.moves[0][1], record.T_base_target)
@@ -270,9 +270,10 @@ def test_a_swimming_grasp_is_met_where_it_will_be():
 
 
 def test_fingertips_go_at_least_so_deep():
-    world = World(still, CatchConfig(servo=ServoConfig(min_reach_m=0.05)))
-    (record,) = world.catch(max_attempts=1).records
-    assert record.T_base_target[2, 3] == pytest.approx(-0.08 - 0.05)
+    for min_reach_m, reach_m in ((0.05, 0.05), (0.0, 0.03)):  # the grasp asks for 20 mm, and 10 are added
+        world = World(still, CatchConfig(servo=ServoConfig(min_reach_m=min_reach_m)))
+        (record,) = world.catch(max_attempts=1).records
+        assert record.T_base_target[2, 3] == pytest.approx(-0.08 - reach_m)
 
 
 def test_while_servoing_the_tool_waits_above_upright_and_within_its_speed():
@@ -280,7 +281,7 @@ def test_while_servoing_the_tool_waits_above_upright_and_within_its_speed():
     world.catch(max_attempts=1)
     for _, T, duration_s in world.servos:
         np.testing.assert_allclose(T[:3, 2], (0, 0, -1), atol=1e-9)
-        assert T[2, 3] == pytest.approx(-0.11 + world.config.servo.pregrasp_m, abs=1e-6)
+        assert T[2, 3] == pytest.approx(-0.135 + world.config.servo.pregrasp_m, abs=1e-6)
         assert duration_s >= world.config.motion.servo_period_s
 
 
@@ -297,7 +298,7 @@ def on_a_body(seen):
 
 
 def test_the_body_under_a_sliding_grasp_is_met_across_its_middle():
-    servo = ServoConfig(aim_at_body=True, upright=True, min_poses=6)
+    servo = ServoConfig(min_poses=6)
     world = World(swimming, CatchConfig(servo=servo), edit=on_a_body)
     world.gripper.object_width_m = 0.02
     (record,) = world.catch(max_attempts=1).records
@@ -305,7 +306,7 @@ def test_the_body_under_a_sliding_grasp_is_met_across_its_middle():
     np.testing.assert_allclose(record.T_base_target[:2, 3], swimming(ahead)[:2, 3], atol=0.008)
     np.testing.assert_allclose(record.T_base_target[:3, 2], (0, 0, -1), atol=1e-9)
     assert abs(record.T_base_target[1, 1]) > np.cos(np.radians(4))  # closes along y, across the body
-    assert record.T_base_target[2, 3] == pytest.approx(-0.11)
+    assert record.T_base_target[2, 3] == pytest.approx(-0.135)
     # Where it is now, without prediction.
     still_aimed = World(swimming, without_prediction(CatchConfig(servo=servo)), edit=on_a_body)
     (record,) = still_aimed.catch(max_attempts=1).records
@@ -315,7 +316,7 @@ def test_the_body_under_a_sliding_grasp_is_met_across_its_middle():
 
 
 def test_without_a_body_in_sight_the_grasp_is_aimed_at():
-    servo = ServoConfig(aim_at_body=True)
+    servo = ServoConfig()
     bare = World(swimming, CatchConfig(servo=servo), edit=lambda seen: replace(seen, raised=np.zeros((0, 3))))
     (record,) = bare.catch(max_attempts=1).records
     ahead = record.decided_s + servo.closing_latency_s
@@ -353,9 +354,16 @@ def test_no_grasp_sends_the_arm_to_ready_with_an_empty_buffer():
 
 
 def test_the_paper_s_thresholds_decide():
-    tilted = World(lambda t: grasp((0.5, 0.0, -0.08), tilt=np.radians(24)))
-    assert tilted.catch(frames=20).records == ()  # 20 degrees are the limit, and the tool stays upright
-    assert World(lambda t: grasp((0.5, 0.0, -0.08), tilt=np.radians(15))).catch(frames=20).records != ()
+    def caught(tilt_deg, servo):
+        world = World(lambda t: grasp((0.5, 0.0, -0.08), tilt=np.radians(tilt_deg)), CatchConfig(servo=servo))
+        return world.catch(frames=20).records
+
+    into_the_tilt = ServoConfig(upright=False)
+    assert caught(24, into_the_tilt) == ()  # 20 degrees are the limit, and the tool waits upright
+    (record, *_) = caught(15, into_the_tilt)
+    assert np.degrees(np.arccos(-record.T_base_target[2, 2])) == pytest.approx(15)
+    (record, *_) = caught(24, ServoConfig())
+    assert record.T_base_target[2, 2] == pytest.approx(-1)
     servo = ServoConfig()
     assert (servo.pregrasp_m, servo.max_distance_m, servo.max_distance_xy_m) == (0.035, 0.055, 0.02)
     assert np.degrees(servo.max_rotation_rad) == pytest.approx(20.0)

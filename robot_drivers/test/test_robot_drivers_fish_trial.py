@@ -10,9 +10,15 @@ from anygrasp_perception.geometric_detector import GeometricDetector
 from anygrasp_perception.se3 import make_transform, transform_points
 from anygrasp_sim.fish.fish_cell import FishCell
 from anygrasp_sim.fish.fish_cell_config import LONG_FINGERS, FishCellConfig, FishConfig
+from anygrasp_tracking.dense_detection import dense_detector
 from robot_drivers.dynamic_grasping.catch_config import CatchConfig
 from robot_drivers.dynamic_grasping.catch_executor import CatchLimits
-from robot_drivers.dynamic_grasping.water_perception import LONG_JAWS, WaterPerception, WaterPerceptionConfig
+from robot_drivers.dynamic_grasping.water_perception import (
+    LONG_JAWS,
+    WaterPerception,
+    WaterPerceptionConfig,
+    create_water_detector,
+)
 from robot_drivers.fish_trials.cli import TrialSeries
 from robot_drivers.fish_trials.lock_step import TrialConfig, run_trial
 from robot_drivers.report.catch_attribution import judge_catches
@@ -96,20 +102,22 @@ def test_gripper_of_the_perception_is_that_of_the_cell():
     assert LONG_JAWS == LONG_FINGERS
 
 
-def test_the_network_s_grasps_are_followed_and_reached_by_settings_of_their_own():
-    geometric, network = (
-        TrialSeries(policy=policy, detector=detector).config(0).catching
-        for policy, detector in (("appearance", "geometric"), ("association", "network"))
+def test_nearest_is_the_paper_s_heuristic_and_knows_of_no_body():
+    association, appearance, nearest = (
+        TrialSeries(policy=policy).config(0).catching for policy in ("association", "appearance", "nearest")
     )
-    assert geometric == CatchConfig()
-    assert network.servo.min_reach_m > geometric.servo.min_reach_m
-    assert network.tracker.score_weight > geometric.tracker.score_weight
-    assert network.servo.aim_at_body
-    assert network.servo.upright
+    assert association == appearance == CatchConfig()
+    assert association.servo.aim_at_body
+    assert nearest == replace(association, servo=replace(association.servo, aim_at_body=False))
+
+
+def test_every_policy_has_the_same_dense_grasps_of_the_network():
+    assert create_water_detector("network").config == dense_detector().config
+    assert isinstance(create_water_detector("geometric"), GeometricDetector)
 
 
 def test_one_attempt_in_lock_step_ends_with_a_verdict():
-    config = TrialConfig(policy="nearest").seeded(0)
+    config = TrialConfig(policy="nearest", detector="geometric").seeded(0)
     config = replace(
         config,
         cell=replace(config.cell, fish=FishConfig(count=2)),

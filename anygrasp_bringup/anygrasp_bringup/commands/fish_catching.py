@@ -55,9 +55,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--policy",
         choices=("association", "appearance", "nearest"),
-        default="appearance",
+        default="association",
         help="what tells which grasp is the target's in a new image: association is learned and needs "
-        "--detector network (appearance)",
+        "the detector network (association)",
     )
     parser.add_argument(
         "--no-prediction",
@@ -68,8 +68,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--detector",
         choices=("network", "geometric"),
-        default="geometric",
-        help="that finds the grasps (geometric)",
+        default="network",
+        help="that finds the grasps (network)",
     )
     parser.add_argument("--fish", type=_positive, default=8, metavar="N", help="fish in the tank (8)")
     parser.add_argument(

@@ -17,11 +17,12 @@ __all__ = ["FISH_TRACKER", "CatchConfig", "CatchMotionConfig", "ServoConfig", "c
 
 _Corner = tuple[float, float, float]
 
-# Fish are slow and close together, and grasps slide along them.
+# Fish are slow and close together, and grasps slide along them, and turn: of like ones the better lie across.
 FISH_TRACKER = TrackerConfig(
     motion_weight=1.0,
     guard=SwitchGuardConfig(reach_m=0.035, reach_speed_m_s=0.05),
-    motion=MotionConfig(buffer=10),  # paper V-B
+    score_weight=0.5,
+    motion=MotionConfig(buffer=10, max_turn_rate_rad_s=1.2),  # paper V-B
 )
 
 
@@ -35,8 +36,8 @@ class ServoConfig:
     max_distance_xy_m: float = 0.02  # delta_t_xOy: and in the horizontal plane
     predict: bool = True  # False servoes to the grasp as it was seen last
     # From the decision until the fingers meet the object: coming to rest, the way down, and most of the
-    # closing; in the simulated cell they begin to close after 0.4 to 0.7 s and have closed by 0.9 to 1.15 s.
-    closing_latency_s: float = 0.7
+    # closing; in the simulated cell they begin to close after 0.3 to 0.5 s and touch after 0.5 to 0.75 s.
+    closing_latency_s: float = 0.6
     # The fingers close only on what went where its motion led: the prediction of so long ago may be off by
     # no more than these from where the grasp is now. 0 s: without that, as in the paper.
     proof_s: float = 0.0
@@ -45,15 +46,16 @@ class ServoConfig:
     min_poses: int = 4  # in the buffer before the fingers may close: no momentum is known earlier
     max_turn_rad: float = math.radians(110.0)  # of the tool about the vertical from its ready pose
     reach_beyond_m: float = 0.010  # fingertips go so much deeper than the grasp asks: fish are slippery
-    min_reach_m: float = 0.0  # and at least so far past the grasp's origin: a network's grasps are shallow
+    # And at least so far past the grasp's origin: a network's grasps are shallow, as for fingers on a table.
+    min_reach_m: float = 0.055
     # Grasp across the middle of the body that the followed grasp is on, and take the motion from it: a grasp
     # among dense ones slides and turns on a body, whose outline does not.
-    aim_at_body: bool = False
+    aim_at_body: bool = True
     min_looks: int = 3  # at a body before it is aimed at
     body: BodyConfig = field(default_factory=BodyConfig)
     # The tool is straight down when the fingers close, as it is while it waits: tilting it takes longer than
     # the way down.
-    upright: bool = False
+    upright: bool = True
     # Where the open fingers may go, base frame: inside the tank's walls, above its floor.
     workspace_min_m: _Corner = (0.305, -0.275, -0.160)
     workspace_max_m: _Corner = (0.695, 0.275, 0.0)
@@ -159,16 +161,12 @@ class CatchConfig:
             )
 
 
-def catching_with(detector: str) -> CatchConfig:
-    """The defaults for the grasps of a detector.
+def catching_with(policy: str) -> CatchConfig:
+    """The defaults for a tracking policy.
 
-    Those of the network are dense: the followed one keeps its place on a fish, but turns on it among its
-    neighbours, of which the better lie across the fish. And they are shallow, as for fingers on a table.
+    `nearest` is the heuristic that the paper compares with: it aims at its grasp, and knows of no body.
     """
-    if detector != "network":
-        return CatchConfig()
-    motion = replace(FISH_TRACKER.motion, max_turn_rate_rad_s=1.2)
-    return CatchConfig(
-        servo=ServoConfig(min_reach_m=0.055, aim_at_body=True, upright=True),
-        tracker=replace(FISH_TRACKER, score_weight=0.5, motion=motion),
-    )
+    config = CatchConfig()
+    if policy != "nearest":
+        return config
+    return replace(config, servo=replace(config.servo, aim_at_body=False))

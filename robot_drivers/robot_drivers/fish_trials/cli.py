@@ -31,9 +31,9 @@ class TrialSeries:
 
     trials: int = 5  # paper VI-B
     seed: int = 0  # of the first
-    policy: str = "appearance"
+    policy: str = "association"
     prediction: bool = True
-    detector: str = "geometric"
+    detector: str = "network"
     fish: int = 8  # in the tank at first (paper VI-B)
     max_attempts: int = 16  # in one trial
 
@@ -46,7 +46,7 @@ class TrialSeries:
 
     def config(self, index: int) -> TrialConfig:
         """Of trial `index`, from 0."""
-        base = TrialConfig(policy=self.policy, detector=self.detector, catching=catching_with(self.detector))
+        base = TrialConfig(policy=self.policy, detector=self.detector, catching=catching_with(self.policy))
         cell = replace(base.cell, fish=replace(base.cell.fish, count=self.fish))
         catching = base.catching if self.prediction else without_prediction(base.catching)
         limits = replace(base.limits, max_attempts=self.max_attempts)

@@ -59,8 +59,8 @@ _SERVO_PERIOD_S = 0.02
 class TrialConfig:
     """One trial. Raises ValueError on an unknown policy and on values out of range."""
 
-    policy: str = "appearance"  # association, the learned one, needs the detector network
-    detector: str = "geometric"
+    policy: str = "association"  # the learned one, needs the detector network
+    detector: str = "network"
     decision_s: float = 0.2  # simulated time from an image to the decision: 5 Hz
     truth_period_s: float = 0.05  # between two samples of where the fish are
     cell: FishCellConfig = field(default_factory=FishCellConfig)
@@ -140,9 +140,7 @@ class _Rig:
         safe = SafeArm(arm, config.safety, self)
         self.arm = SteeredArm(safe, config.safety, _SERVO_PERIOD_S, clock=self, steering=self._steer)
         self.gripper = FlexivGripper(arm, clock=self)
-        self._perception = WaterPerception(
-            create_water_detector(config.detector), config.perception
-        )
+        self._perception = WaterPerception(create_water_detector(config.detector), config.perception)
         self.history: list[CellSnapshot] = []
         self.pictures: list[Uint8Array] = []
         self._image: Uint8Array | None = None

@@ -57,8 +57,8 @@ class FishCatchingNodeConfig:
     base_frame: str = "base"  # the robot's base frame
     # Which grasp of a new image is the target's: association (learned, of the detector network), appearance
     # (hand-made features) or nearest.
-    policy: str = "appearance"
-    detector: str = "geometric"  # see anygrasp_perception.detectors
+    policy: str = "association"
+    detector: str = "network"  # see anygrasp_perception.detectors
     tool_rate_hz: float = 50.0  # how often `base` -> `tool0` is published
     retry_s: float = 2.0  # pause before a lost robot is connected again
     image_timeout_s: float = 2.0  # how long to wait for a newer image, wall time
