@@ -28,6 +28,7 @@ from anygrasp_training.evaluation.dataset_detection import detect_in_frame
 from anygrasp_training.evaluation.dataset_evaluation import DatasetEvaluator, scene_split
 
 MAX_GRASPS = 500
+VISIBLE_PIXELS = 500  # of an object in a 1280 x 720 image; what shows less is hidden by others, or tiny
 
 
 def main() -> int:
@@ -51,16 +52,18 @@ def main() -> int:
     if options.only:
         detectors = {name: detector for name, detector in detectors.items() if name in options.only}
     rows = [
-        "| split | detector | AP | AP0.8 | AP0.4 | coverage | colliding | CPU ms a frame |",
-        "|---|---|---|---|---|---|---|---|",
+        "| split | detector | AP | AP0.8 | AP0.4 | coverage | visible | colliding | CPU ms a frame |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for folder in options.datasets:
         rows += [measure(GraspDataset(folder), name, detector) for name, detector in detectors.items()]
     text = f"""# Average precision, side by side
 
 GraspNet's AP by our own evaluator on scenes that no training has seen ({MAX_GRASPS} grasps a frame at most,
-inside the box about the objects). In percent; `colliding` of the ranked grasps, `coverage` of the objects
-with a pixel in the view, also those that nobody could grasp where they lie.
+inside the box about the objects). In percent; `colliding` of the ranked grasps. `coverage`: objects with
+at least one grasp that collides with nothing and holds at friction 0.8, of those with a pixel in the view;
+`visible`: of those with at least {VISIBLE_PIXELS} pixels. Scenes with labels leave out what cannot be grasped
+where it lies; the others count that too.
 
 {chr(10).join(rows)}
 
@@ -76,7 +79,7 @@ How to make the scenes: [ap_geometric.md](ap_geometric.md).
 
 def measure(dataset: GraspDataset, name: str, detector: Detector) -> str:
     evaluator, scenes, counts = DatasetEvaluator(dataset), [], Counter[str]()
-    cpu = []
+    cpu: list[float] = []
     for scene in tqdm(dataset.scene_ids, desc=f"{dataset.layout.root.name} {name}", unit="scene"):
         frames = []
         for view in range(dataset.view_count(scene)):
@@ -85,13 +88,22 @@ def measure(dataset: GraspDataset, name: str, detector: Detector) -> str:
             grasps = detect_in_frame(detector, frame, MAX_GRASPS).grasps
             cpu.append(time.process_time() - start)
             frames.append(evaluator.evaluate(scene, view, grasps))
-            counts.update(ranked=len(frames[-1].grasps), colliding=int(frames[-1].colliding.sum()))
+            pixels = np.bincount(frame.label.ravel(), minlength=max(frame.object_ids) + 2)
+            visible = frames[-1].graspable & (pixels[np.array(frame.object_ids) + 1] >= VISIBLE_PIXELS)
+            counts.update(
+                ranked=len(frames[-1].grasps),
+                colliding=int(frames[-1].colliding.sum()),
+                visible=int(visible.sum()),
+                covered=int((visible & frames[-1].covered).sum()),
+            )
         scenes.append(SceneResult(str(scene), scene_split(dataset, scene), frames))
     total = summarise(scenes).overall
     figures = [total.ap, total.ap_at[0.8], total.ap_at[0.4], total.coverage]
+    figures.append(counts["covered"] / max(counts["visible"], 1))
     figures.append(counts["colliding"] / max(counts["ranked"], 1))
     percent = " | ".join(f"{100 * figure:.1f}" for figure in figures)
-    return f"| {scenes[0].split} | {name} | {percent} | {1000 * np.median(cpu):.0f} |"
+    labels = ", labels" if dataset.layout.collision_label(dataset.scene_ids[0]).is_file() else ""
+    return f"| {scenes[0].split}{labels} | {name} | {percent} | {1000 * np.median(cpu):.0f} |"
 
 
 def commit() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from anygrasp_perception.detector import DetectorError
 from anygrasp_perception.detectors import DETECTORS, create_detector
 from anygrasp_training.dataset import CAMERAS, DatasetError, GraspDataset
 from anygrasp_training.dataset.files import write_bytes
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _measure(options)
         else:
             _detect(options)
-    except (DatasetError, ValueError) as error:
+    except (DatasetError, DetectorError, ValueError) as error:
         print(f"anygrasp-eval: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -105,7 +106,10 @@ def _detect(options: argparse.Namespace) -> None:
     if options.max_grasps < 1:
         raise ValueError(f"--max-grasps must be at least 1, got {options.max_grasps}")
     dataset = GraspDataset(options.dataset, options.camera)
-    folder, detector = GraspFolder(options.out, options.camera), create_detector(options.detector)
+    folder, detector = (
+        GraspFolder(options.out, options.camera),
+        create_detector(options.detector, options.weights),
+    )
     frames = [(scene, view) for scene in dataset.scene_ids for view in range(dataset.view_count(scene))]
     seconds, counts = [], []
     with _progress(len(frames), "detect") as bar:
@@ -145,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
         "detect", help="run a detector", description=_DETECT_HELP, epilog=_EXAMPLES, formatter_class=raw
     )
     detect.add_argument("--detector", choices=sorted(DETECTORS), default="geometric")
+    detect.add_argument(
+        "--weights", type=Path, metavar="FILE", help="of the network (default: those shipped)"
+    )
     detect.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the grasps")
     detect.add_argument("--max-grasps", type=int, default=500, help="a frame (default: %(default)s)")
     detect.add_argument("--whole-view", action="store_true", help="grasps anywhere, not about the objects")

@@ -210,6 +210,19 @@ def test_a_dataset_that_is_none_and_a_useless_count_are_errors(layout, tmp_path,
     assert "--max-grasps must be at least 1, got 0" in text
 
 
+def test_weights_that_are_not_there_are_named(layout, tmp_path, capsys):
+    arguments = [
+        "--dataset",
+        str(layout.root),
+        "--out",
+        str(tmp_path / "out"),
+        "--weights",
+        "gone.safetensors",
+    ]
+    assert "gone.safetensors" in errors_of(["detect", "--detector", "network", *arguments], capsys)
+    assert "no use for weights" in errors_of(["detect", "--detector", "geometric", *arguments], capsys)
+
+
 @pytest.mark.parametrize("command", [[], ["ap"], ["detect"]])
 def test_help_shows_a_whole_session(capsys, command):
     with pytest.raises(SystemExit) as stop:
