@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=shipped_weights(), help="of the network (shipped)")
     parser.add_argument("--threads", type=int, default=1, help="of the network (1)")
     parser.add_argument("--sampled", type=int, default=0, help="see NetworkDetectorConfig.sampled (0)")
-    parser.add_argument("--precision", default="float32", help="or bfloat16, of the backbone (float32)")
+    parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
     arguments = parser.parse_args()
     if arguments.threads == 1:
         use_one_core()

@@ -37,15 +37,17 @@ def main() -> int:
     )
     parser.add_argument("--datasets", type=Path, nargs="+", required=True)
     parser.add_argument("--weights", type=Path, help="of the network (default: the shipped ones)")
+    parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
     parser.add_argument("--only", nargs="+", help="names of detectors (default: all)")
     parser.add_argument("--out", type=Path, help="Markdown file")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    plain = NetworkDetectorConfig(use_stable_score=False)
-    once = NetworkDetectorConfig(refinement=None)
+    precision = options.precision
+    plain = NetworkDetectorConfig(use_stable_score=False, precision=precision)
+    once = NetworkDetectorConfig(refinement=None, precision=precision)
     detectors: dict[str, Detector] = {
         "geometric": GeometricDetector(),
-        "network": NetworkDetector(weights=options.weights),
+        "network": NetworkDetector(NetworkDetectorConfig(precision=precision), options.weights),
         "network, stable score off": NetworkDetector(plain, options.weights),
         "network, no second look": NetworkDetector(once, options.weights),
     }

@@ -74,7 +74,7 @@ class NetworkDetectorConfig:
     # Two threads halve the time on two idle cores, and take several times as long on busy ones, as beside a
     # camera, a robot and a simulator. 0: as many as torch is set to.
     threads: int = 1
-    precision: str = PRECISIONS[0]  # "bfloat16" is faster where the processor computes in it
+    precision: str = PRECISIONS[0]  # of the backbone, see `load_network`
     near: NearSceneConfig = field(default_factory=NearSceneConfig)
     # A table goes on where the camera left a hole, and is nothing to hold. None: holes are free space.
     support: SupportPlaneConfig | None = field(default_factory=SupportPlaneConfig)

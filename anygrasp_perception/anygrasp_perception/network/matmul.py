@@ -16,7 +16,15 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["CHUNK_ROWS", "fast_float32", "matmul_rows", "padded_rows", "scratch", "weight_gradient"]
+__all__ = [
+    "CHUNK_ROWS",
+    "fast_float32",
+    "matmul_rows",
+    "multiplies_bfloat16",
+    "padded_rows",
+    "scratch",
+    "weight_gradient",
+]
 
 CHUNK_ROWS = 2048
 _BUCKET_ROWS = 256
@@ -120,6 +128,14 @@ def fast_float32() -> Iterator[bool]:
             _mode_users -= 1
             if _mode_users == 0:
                 switch.fp32_precision = _mode_before
+
+
+@cache
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for products in bfloat16; without them they are slower."""
+    tell = getattr(torch.cpu, "get_capabilities", None)  # not in older ones
+    capabilities: dict[str, object] = {} if tell is None else tell()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @cache

@@ -21,7 +21,7 @@ class GraspDetectionConfig:
     weights: str = ""  # file of the network's weights; empty: those that ship
     device: str = "cpu"  # what the network computes on, as torch names it
     threads: int = 1  # the network computes with on a cpu; more pay off only where cores are idle
-    precision: str = "float32"  # or bfloat16: of the network's backbone, where the processor computes in it
+    precision: str = "auto"  # of the network's backbone: float32, bfloat16, or what this processor is fast in
     sampled: int = 0  # grasps of the geometric detector that the network judges too; takes 0.3 s more
     continuous: bool = True  # publish grasps of the newest image while somebody subscribes
     max_grasps: int = 100  # at most so many grasps in an answer
