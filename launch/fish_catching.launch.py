@@ -72,10 +72,14 @@ def generate_launch_description():
                 "namespace", default_value="anygrasp", description="namespace of all nodes"
             ),
             DeclareLaunchArgument(
-                "policy", default_value="association", description="or appearance, or nearest"
+                "policy",
+                default_value="appearance",
+                description="or nearest, or association with the network",
             ),
             DeclareLaunchArgument(
-                "detector", default_value="network", description="or geometric, with another policy"
+                "detector",
+                default_value="geometric",
+                description="or network, which takes more than two cores here",
             ),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the fish"),
             DeclareLaunchArgument(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +46,8 @@ from robot_drivers.safety.safe_gripper import SafeGripper
 from robot_drivers.safety.watchdog import Watchdog, WatchdogConfig
 
 __all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
+
+_SWITCH_INTERVAL_S = 0.0002
 
 _PATIENCE_S = 20.0
 
@@ -278,4 +281,7 @@ class FishCatchingNode(Node):
 
 def main() -> int:
     """Entry point `fish_catching`."""
+    # The network's thousands of short operations hand the interpreter over, and get it back from a busy
+    # thread (simulation, servo, executor) after this interval: by default 5 ms, which makes seconds an image.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     return run_node(FishCatchingNode, threads=8)
