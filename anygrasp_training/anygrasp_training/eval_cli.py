@@ -106,10 +106,8 @@ def _detect(options: argparse.Namespace) -> None:
     if options.max_grasps < 1:
         raise ValueError(f"--max-grasps must be at least 1, got {options.max_grasps}")
     dataset = GraspDataset(options.dataset, options.camera)
-    folder, detector = (
-        GraspFolder(options.out, options.camera),
-        create_detector(options.detector, options.weights),
-    )
+    folder = GraspFolder(options.out, options.camera)
+    detector = create_detector(options.detector, options.weights)
     frames = [(scene, view) for scene in dataset.scene_ids for view in range(dataset.view_count(scene))]
     seconds, counts = [], []
     with _progress(len(frames), "detect") as bar:
