@@ -6,12 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, Float64Array, Int32Array, IntpArray
 from anygrasp_perception.cloud import estimate_normals
+from anygrasp_perception.connected_pieces import linked_pieces
 
 __all__ = ["ObjectSurface", "ObjectSurfaceConfig", "Voxels", "build_object_surface", "voxel_means"]
 
@@ -106,11 +105,11 @@ def build_object_surface(points: Float32Array, config: ObjectSurfaceConfig) -> O
     linked[:, 0] = False  # the point itself
     first, column = np.nonzero(linked)
     second = neighbour[first, column]
-    islands = _components(len(points), first, second)
+    islands = linked_pieces(len(points), first, second)
     kept = np.flatnonzero(sound & (np.bincount(islands)[islands] >= config.min_island_points))
 
     smooth = ~_creased(points, normals, first, second, config.crease_angle_rad)
-    segments = _components(len(points), first[smooth], second[smooth])
+    segments = linked_pieces(len(points), first[smooth], second[smooth])
     small = np.bincount(segments)[segments] < config.min_segment_points
     segments = np.where(small, segments.max() + 1 + islands, segments)  # slivers along the creases
     return _surface(points[kept], normals[kept], segments[kept], kept)
@@ -135,8 +134,3 @@ def _creased(
     turn = np.einsum("ei,ei->e", normals[first], normals[second])
     opening = np.einsum("ei,ei->e", normals[second] - normals[first], points[second] - points[first])
     return np.asarray((opening < 0.0) & (turn < np.cos(angle_rad)))
-
-
-def _components(count: int, first: IntpArray, second: IntpArray) -> IntpArray:
-    graph = coo_matrix((np.ones(len(first), dtype=np.int8), (first, second)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)

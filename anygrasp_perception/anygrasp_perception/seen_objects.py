@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from anygrasp_perception.arrays import Float32Array, Float64Array
+from anygrasp_perception.connected_pieces import pieces_within
 from anygrasp_perception.grasp_group import GraspGroup
 
 __all__ = ["SeenObjects"]
@@ -27,10 +26,9 @@ class SeenObjects:
         self._tree = cKDTree(points) if len(points) else None
         if self._tree is None:
             return
-        first, second = self._tree.query_pairs(reach_m, output_type="ndarray").T
-        links = coo_matrix((np.ones(len(first)), (first, second)), (len(points), len(points)))
-        count, self._piece = connected_components(links, directed=False)
-        sizes = np.bincount(self._piece, minlength=count)
+        self._piece = pieces_within(self._tree, reach_m)
+        sizes = np.bincount(self._piece)
+        count = len(sizes)
         sums = [np.bincount(self._piece, points[:, axis], count) for axis in range(3)]
         self._middles = np.stack(sums, axis=1) / sizes[:, None]
         radii = np.full(count, _LEAST_RADIUS_M)

@@ -6,11 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from anygrasp_perception.arrays import BoolArray, Float64Array
+from anygrasp_perception.connected_pieces import pieces_within
 
 __all__ = ["BodyConfig", "SeenBody", "find_body"]
 
@@ -83,9 +82,7 @@ def find_body(
     places = np.unique(np.rint(near / config.voxel_m).astype(np.int64), axis=0) * config.voxel_m
     if len(places) < config.min_places:
         return None
-    pairs = cKDTree(places).query_pairs(config.gap_m, output_type="ndarray")
-    linked = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(places),) * 2)
-    labels = connected_components(linked, directed=False)[1]
+    labels = pieces_within(cKDTree(places), config.gap_m)
     bodies = np.bincount(labels)[labels] >= config.min_places
     if not bodies.any():
         return None
