@@ -20,6 +20,7 @@ from machine import describe_machine
 
 from anygrasp_sim.fish.fish_cell import FishCell
 from anygrasp_sim.fish.flexiv_robot import SimulatedRizon
+from anygrasp_tracking.body_motion import BodyMotion
 from anygrasp_tracking.policies import make_policy
 from anygrasp_tracking.selection import Best
 from anygrasp_tracking.target import TrackState
@@ -43,6 +44,7 @@ def follow(cell, rizon, detector, policy):
     """Follow the best grasp for a while; prints medians."""
     eyes, tracker = WaterPerception(create_water_detector(detector)), GraspTracker(make_policy(policy))
     spent: dict[str, list[float]] = {}
+    body = BodyMotion()
     target = None
     for index in range(FRAMES):
         rizon.advance(0.2)
@@ -61,14 +63,19 @@ def follow(cell, rizon, detector, policy):
         target = result.targets[0]
         if target.state is TrackState.LOST:
             (target,) = tracker.select(Best())
+            body.clear()
             continue
+        look_ms, _ = cpu_ms(
+            lambda frame=frame, pose=target.grasp.poses[0]: body.look(frame.time_s, frame.raised, pose)
+        )
         later = target.track_id, cell.time_s + LOOK_AHEAD_S
         predicted_ms, _ = cpu_ms(lambda later=later: tracker.predict(*later))
         for name, value in (
             ("all grasps in it", whole_ms),
             ("grasps around the target", near_ms),
             ("tracking and prediction", tracking_ms + predicted_ms),
-            ("cloud to predicted grasp", near_ms + tracking_ms + predicted_ms),
+            ("a look at its body", look_ms),
+            ("cloud to predicted grasp", near_ms + tracking_ms + predicted_ms + look_ms),
         ):
             spent.setdefault(name, []).append(value)
     print(f"{detector}, {policy}:")
