@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import RESULTS, SENSOR_DATA
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformListener
 from anygrasp_msgs.msg import GraspArray

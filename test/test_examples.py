@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import MultiThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_bringup.nodes.tf import StaticTransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
 from anygrasp_msgs.msg import GraspArray

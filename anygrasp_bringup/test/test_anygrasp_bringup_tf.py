@@ -9,7 +9,6 @@ import pytest
 import rclpy
 from rclpy.clock import ClockType, JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -17,6 +16,7 @@ from rosgraph_msgs.msg import Clock
 from scipy.spatial.transform import Rotation
 
 from anygrasp_bringup.nodes import tf
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_bringup.nodes.transform_conversions import (
     transform_from_msg,

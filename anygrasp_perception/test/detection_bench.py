@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
-from rclpy.executors import MultiThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_msgs.srv import DetectGrasps
 from anygrasp_perception.camera import CameraIntrinsics
 from anygrasp_perception.nodes.grasp_detection import GraspDetectionNode

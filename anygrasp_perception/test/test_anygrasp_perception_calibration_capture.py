@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import rclpy
 from rclpy.duration import Duration
-from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_bringup.nodes.tf import TransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg

@@ -10,10 +10,10 @@ import pyrealsense2 as rs
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import RESULTS, SENSOR_DATA
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformListener
 from anygrasp_perception.cameras import record_cli

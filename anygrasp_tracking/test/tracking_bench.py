@@ -9,11 +9,11 @@ import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import MultiThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_msgs.msg import GraspArray, TrackedGraspArray
 from anygrasp_msgs.srv import ResetTrack, SelectTrack

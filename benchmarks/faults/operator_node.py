@@ -10,11 +10,11 @@ from typing import Any
 
 from geometry_msgs.msg import Point, Quaternion
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import RESULTS
 from anygrasp_msgs.action import ClearBin, Pick
 from anygrasp_msgs.msg import Grasp

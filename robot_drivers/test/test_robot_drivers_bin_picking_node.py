@@ -13,10 +13,10 @@ import pytest
 import rclpy
 from geometry_msgs.msg import Quaternion
 from rclpy.action import ActionClient
-from rclpy.executors import MultiThreadedExecutor
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_msgs.action import ClearBin, Pick
 from anygrasp_msgs.msg import Grasp
 from anygrasp_sim.emulators.controller_process import UrControllerProcess

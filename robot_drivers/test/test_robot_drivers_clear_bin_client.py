@@ -9,9 +9,9 @@ import pytest
 import rclpy
 from rclpy._rclpy_pybind11 import InvalidHandle
 from rclpy.action import ActionServer
-from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.task import Future
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from anygrasp_msgs.action import ClearBin
 from anygrasp_msgs.msg import PickRecord
 from robot_drivers.nodes import clear_bin

@@ -10,9 +10,9 @@ import rclpy
 from geometry_msgs.msg import Quaternion
 from rcl_interfaces.msg import Log
 from rclpy.action import ActionClient
-from rclpy.executors import MultiThreadedExecutor
 from std_msgs.msg import Header
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_msgs.action import Pick
 from anygrasp_msgs.msg import Grasp
 from anygrasp_sim.emulators.controller_process import UrControllerProcess

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import rclpy
 from rclpy.action import ActionClient
-from rclpy.executors import MultiThreadedExecutor
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_msgs.action import CatchFish
 from robot_drivers.nodes.fish_catching import FishCatchingNode
 

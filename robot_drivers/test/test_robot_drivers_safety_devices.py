@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_sim.emulators.robot_backend import HOME_JOINTS_RAD
 from anygrasp_sim.emulators.ur_kinematics import UrKinematics
 from robot_drivers.arms.arm import ArmStopped, UnreachablePose

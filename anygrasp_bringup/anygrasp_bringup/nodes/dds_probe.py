@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_bringup.ros_environment import apply_ros_environment
 

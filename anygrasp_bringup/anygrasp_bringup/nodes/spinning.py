@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from anygrasp_bringup.dataclass_parameters import ConfigError
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from anygrasp_bringup.ros_environment import apply_ros_environment
 from anygrasp_bringup.stop_signals import stop_signals
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import rclpy
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
 from anygrasp_bringup.ros_environment import apply_ros_environment

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import rclpy
 from rclpy.action import ActionClient
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from anygrasp_bringup.dataclass_parameters import ConfigError
+from anygrasp_bringup.nodes.executors import MultiThreadedExecutor
 from anygrasp_bringup.nodes.parameters import declare_parameters
 from anygrasp_bringup.ros_environment import apply_ros_environment
 from anygrasp_bringup.stop_signals import stop_signals
