@@ -41,10 +41,11 @@ class FishCellConfigOnTopics:
     speed: float = 1.0  # simulated seconds a wall second, at most
     camera_rate_hz: float = 10.0  # images a simulated second
     objects_rate_hz: float = 20.0  # ground truth a simulated second
+    clock_rate_hz: float = 20.0  # /clock a simulated second, which every node has to take
     cell: FishCellConfig = field(default_factory=FishCellConfig)
 
     def __post_init__(self) -> None:
-        for name in ("speed", "camera_rate_hz", "objects_rate_hz"):
+        for name in ("speed", "camera_rate_hz", "objects_rate_hz", "clock_rate_hz"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
 
@@ -122,14 +123,16 @@ class FishCellOnTopics:
             self._cell.close()
 
     def _run(self) -> None:
-        next_image_s = next_objects_s = 0.0
+        next_image_s = next_objects_s = next_clock_s = 0.0
         wall_start, sim_start_s = time.monotonic(), self._cell.time_s
         while not self._stop.is_set():
             self._rizon.advance(_STEP_S)
             self.clock.tick()
             now_s = self._cell.time_s
             stamp = Time(seconds=now_s).to_msg()
-            self._clock.publish(Clock(clock=stamp))
+            if now_s >= next_clock_s:
+                self._clock.publish(Clock(clock=stamp))
+                next_clock_s = now_s + 1.0 / self._config.clock_rate_hz
             if now_s >= next_objects_s:
                 header = Header(stamp=stamp, frame_id="base")
                 self._objects.publish(fish_to_msg(self._cell.fish_states(), header))

@@ -45,6 +45,7 @@ class CatchResult:
     records: tuple[CatchRecord, ...]
     duration_s: float
     counts: dict[str, int] = field(default_factory=dict)  # frames, and recoveries by reason
+    loop_hz: float = 0.0  # images a second of wall time while a target was followed, median; 0: none was
 
     @property
     def catches(self) -> int:
@@ -171,6 +172,7 @@ class CatchExecutor:
             records=tuple(run.records),
             duration_s=self._clock() - begin_s,
             counts=dict(run.counts),
+            loop_hz=run.loop_hz,
         )
 
     def _execute(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,6 +92,8 @@ class CatchRun:
         self._foreseen = Foresight(config.servo)
         self._body = BodyMotion(config.servo.body)
         self._seen_s = -np.inf
+        self._periods_s: list[float] = []  # wall time from one image of a target to the next
+        self._followed: tuple[int, float] | None = None  # the last image's target, and when that was
         self._failed = 0  # perceptions in a row
 
     def execute(self, done: Callable[[CatchRun], bool]) -> None:
@@ -107,6 +110,11 @@ class CatchRun:
             frame = self._look()
             if frame is not None:
                 self._step(frame)
+
+    @property
+    def loop_hz(self) -> float:
+        """Images a second of wall time while a target was followed, median; 0 before there are any."""
+        return 1.0 / float(np.median(self._periods_s)) if self._periods_s else 0.0
 
     @property
     def catches(self) -> int:
@@ -198,12 +206,19 @@ class CatchRun:
         if target.state is TrackState.LOST:
             self._recover("lost", target.lost_reason)
             return None
+        self._note_period(target.track_id)
         if target.state is TrackState.TRACKED:
             pose = TrackedPose(frame.time_s, target.grasp.poses[0], target.correspondence)
             self._track.append(pose)
             if self._config.servo.aim_at_body and frame.raised is not None:
                 self._body.look(frame.time_s, frame.raised, pose.T_base_grasp)
         return target
+
+    def _note_period(self, track_id: int) -> None:
+        now_s = time.monotonic()
+        if self._followed is not None and self._followed[0] == track_id:
+            self._periods_s.append(now_s - self._followed[1])
+        self._followed = track_id, now_s
 
     def _passable(self, grasp: GraspGroup) -> bool:
         """Whether the arm can go to a grasp (group of one) as it is seen, and on from there to the throw."""

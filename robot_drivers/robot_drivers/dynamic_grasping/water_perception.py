@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from anygrasp_tracking.tracking_frame import TrackingFrame
 
 __all__ = [
     "LONG_JAWS",
+    "PerceiveWater",
     "WaterPerception",
     "WaterPerceptionConfig",
     "check_fits",
@@ -101,6 +103,21 @@ def create_water_detector(name: str) -> Detector:
     return GeometricDetector(
         GeometricDetectorConfig(sampling=GraspSamplingConfig(max_seeds=120, random_approaches=2))
     )
+
+
+class PerceiveWater(Protocol):
+    """Grasps of an image, wherever they are computed."""
+
+    def __call__(
+        self,
+        image: RgbdFrame,
+        time_s: float,
+        T_base_camera: Float64Array,
+        T_base_tcp: Float64Array,
+        about: Float64Array | None = None,
+    ) -> TrackingFrame:
+        """See `WaterPerception`; PerceptionError where that fails."""
+        ...
 
 
 class WaterPerception:

@@ -74,6 +74,7 @@ class BinPickingNode(Node):
             config.arm.T_tool0_tcp,
             config.base_frame,
             config.retry_s,
+            config.tool_rate_hz,
             on_alive=lambda: watchdog.beat("controller"),
         )
         self._actions = PickActions(self, self._picker, self._eyes, self._link)
@@ -88,7 +89,6 @@ class BinPickingNode(Node):
         )
         if config.dry_run:
             self.get_logger().warning("dry run: goals are logged, nothing moves")
-        self.create_timer(1.0 / config.tool_rate_hz, self._link.publish_tool)
         self.create_timer(1.0, self._publish_diagnostics)
 
     def halt(self) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from dataclasses import dataclass, field, replace
@@ -10,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
+from rclpy.time import Time
 
 from anygrasp_bringup.nodes.diagnostics import status_message
 from anygrasp_bringup.nodes.parameters import declare_parameters
@@ -28,12 +30,8 @@ from robot_drivers.dynamic_grasping.catch_executor import CatchExecutor, CatchLi
 from robot_drivers.dynamic_grasping.catch_record import CatchStage
 from robot_drivers.dynamic_grasping.servo_geometry import Closeness
 from robot_drivers.dynamic_grasping.steered_arm import SteeredArm
-from robot_drivers.dynamic_grasping.water_perception import (
-    WaterPerception,
-    WaterPerceptionConfig,
-    check_fits,
-    create_water_detector,
-)
+from robot_drivers.dynamic_grasping.water_perception import WaterPerceptionConfig, check_fits
+from robot_drivers.dynamic_grasping.water_perception_process import WaterPerceptionProcess
 from robot_drivers.executors.pick_errors import PickError, PickFailed
 from robot_drivers.grippers.flexiv import FlexivGripper, FlexivGripperConfig
 from robot_drivers.nodes.log_bridge import bridge_logs
@@ -48,7 +46,6 @@ from robot_drivers.safety.watchdog import Watchdog, WatchdogConfig
 __all__ = ["FishCatchingNode", "FishCatchingNodeConfig", "main", "patient"]
 
 _SWITCH_INTERVAL_S = 0.0002
-
 _PATIENCE_S = 20.0
 
 
@@ -122,7 +119,7 @@ class FishCatchingNode(Node):
         self._one_goal = threading.Lock()
         self._halting = threading.Lock()
         self._goal: ServerGoalHandle | None = None
-        perception = WaterPerception(create_water_detector(config.detector), config.perception)
+        self._perception = WaterPerceptionProcess(config.detector, config.perception)
         self._catcher = CatchExecutor(
             config.catching,
             steered,
@@ -135,7 +132,7 @@ class FishCatchingNode(Node):
         )
         self._eyes = TankEyes(
             self,
-            perception,
+            self._perception,
             config.arm.T_flange_tcp,
             config.base_frame,
             config.image_timeout_s,
@@ -151,7 +148,9 @@ class FishCatchingNode(Node):
             config.arm.T_flange_tcp,
             config.base_frame,
             config.retry_s,
+            config.tool_rate_hz,
             on_alive=lambda: watchdog.beat("controller"),
+            now=lambda: Time(seconds=self._now_s()),
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RESULTS)
         self._server = ActionServer(
@@ -171,8 +170,6 @@ class FishCatchingNode(Node):
             release=self._release,
             busy=self._one_goal.locked,
         )
-        tool_group = MutuallyExclusiveCallbackGroup()
-        self.create_timer(1.0 / config.tool_rate_hz, self._link.publish_tool, callback_group=tool_group)
         self.create_timer(1.0, self._publish_diagnostics)
 
     def halt(self) -> None:
@@ -185,6 +182,7 @@ class FishCatchingNode(Node):
         """Halt and disconnect the robot, end the cell, then the node."""
         self.halt()
         self._eyes.close()
+        self._perception.close()
         self._link.close()
         if self._cell is not None:
             self._cell.close()
@@ -224,7 +222,7 @@ class FishCatchingNode(Node):
         result.duration_s = outcome.duration_s
         self.get_logger().info(
             f"{outcome.catches} catches in {len(outcome.records)} attempts, {outcome.duration_s:.0f} s; "
-            f"{outcome.counts}"
+            f"{outcome.counts}; {outcome.loop_hz:.1f} images a second followed"
         )
         return outcome.error_code, outcome.error_msg
 
@@ -281,7 +279,7 @@ class FishCatchingNode(Node):
 
 def main() -> int:
     """Entry point `fish_catching`."""
-    # The network's thousands of short operations hand the interpreter over, and get it back from a busy
-    # thread (simulation, servo, executor) after this interval: by default 5 ms, which makes seconds an image.
+    # The association network's small products gain nothing by more threads, which spin beside the detector.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     return run_node(FishCatchingNode, threads=8)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.node import Node
+from rclpy.time import Time
 
 from anygrasp_bringup.nodes.tf import TransformBroadcaster
 from anygrasp_bringup.nodes.transform_conversions import transform_to_stamped_msg
@@ -19,7 +21,11 @@ __all__ = ["RobotLink"]
 
 
 class RobotLink:
-    """Connects from its own thread and tries again until it is closed; a working link is left alone."""
+    """Connects from its own thread and tries again until it is closed; a working link is left alone.
+
+    Another thread publishes the tool: as a timer of the node, each of its many ticks would make the executor
+    collect anew all that the node waits for.
+    """
 
     def __init__(
         self,
@@ -29,11 +35,14 @@ class RobotLink:
         T_tool0_tcp: np.ndarray,
         base_frame: str,
         retry_s: float,
+        tool_rate_hz: float,
         on_alive: Callable[[], None] = lambda: None,
+        now: Callable[[], Time] | None = None,
     ) -> None:
         """`T_tool0_tcp` (4, 4) is the tool centre point in the arm's flange frame `tool0`.
 
-        `on_alive` is called whenever the arm has told its pose.
+        `tool_rate_hz` is how often, wall time, `base` -> `tool0` is published; `on_alive` is called whenever
+        the arm has told its pose; `now` gives the stamp of a pose, by the node's clock where it is None.
         """
         self._node = node
         self._arm = arm
@@ -42,14 +51,21 @@ class RobotLink:
         self._base_frame = base_frame
         self._retry_s = retry_s
         self._on_alive = on_alive
+        self._now = now or node.get_clock().now
         self._broadcaster = TransformBroadcaster(node)
         self._problem: str | None = "not connected yet"
         self._changing = threading.Lock()
         self._in_use = threading.Lock()
         self._closing = threading.Event()
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._keep_connected, name="robot_link", daemon=True)
-        self._thread.start()
+        self._period_s = 1.0 / tool_rate_hz
+        self._stamp_ns = 0
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for name, work in (("robot_link", self._keep_connected), ("tool", self._keep_publishing))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def problem(self) -> str | None:
@@ -73,26 +89,12 @@ class RobotLink:
                 self._problem = problem
                 self._wake.set()
 
-    def publish_tool(self) -> None:
-        """Publish `base` -> `tool0` from the arm's own pose; called by a timer of the node."""
-        if self._problem is not None:
-            return
-        try:
-            T_base_tool0 = self._arm.tcp_pose() @ self._T_tcp_tool0
-        except ArmError as error:
-            self.report_lost(str(error))
-            return
-        self._on_alive()
-        stamp = self._node.get_clock().now().to_msg()
-        self._broadcaster.sendTransform(
-            transform_to_stamped_msg(self._base_frame, "tool0", T_base_tool0, stamp)
-        )
-
     def close(self) -> None:
         """Stop trying, and disconnect arm and gripper."""
         self._closing.set()
         self._wake.set()
-        self._thread.join(timeout=10.0)
+        for thread in self._threads:
+            thread.join(timeout=10.0)
         self._disconnect()
 
     def _keep_connected(self) -> None:
@@ -117,6 +119,32 @@ class RobotLink:
                 continue
             self._wake.wait()
             self._wake.clear()
+
+    def _keep_publishing(self) -> None:
+        try:
+            while not self._closing.wait(self._period_s):
+                self._publish_tool()
+        except RCLError:
+            if self._node.context.ok():  # else: the end came between two messages
+                raise
+
+    def _publish_tool(self) -> None:
+        """Publish `base` -> `tool0` from the arm's own pose, once a stamp."""
+        if self._problem is not None:
+            return
+        try:
+            T_base_tool0 = self._arm.tcp_pose() @ self._T_tcp_tool0
+        except ArmError as error:
+            self.report_lost(str(error))
+            return
+        self._on_alive()
+        now = self._now()
+        if now.nanoseconds == self._stamp_ns:  # simulated time that has not gone on, or not begun
+            return
+        self._stamp_ns = now.nanoseconds
+        self._broadcaster.sendTransform(
+            transform_to_stamped_msg(self._base_frame, "tool0", T_base_tool0, now.to_msg())
+        )
 
     def _disconnect(self) -> None:
         for device in (self._gripper, self._arm):

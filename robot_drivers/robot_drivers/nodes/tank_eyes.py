@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import numpy as np
+import rclpy
 from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, ShutdownException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from anygrasp_bringup.nodes.executors import SingleThreadedExecutor
 from anygrasp_bringup.nodes.qos import SENSOR_DATA
 from anygrasp_bringup.nodes.tf import TransformBuffer, TransformException, TransformListener
 from anygrasp_perception.camera import CameraIntrinsics, FrameError, RgbdFrame, depth_to_metres
@@ -22,7 +27,7 @@ from anygrasp_perception.ros_conversions import (
     stamp_to_ns,
 )
 from anygrasp_tracking.tracking_frame import TrackingFrame
-from robot_drivers.dynamic_grasping.water_perception import WaterPerception
+from robot_drivers.dynamic_grasping.water_perception import PerceiveWater
 from robot_drivers.executors.perception import PerceptionError
 from robot_drivers.executors.pick_errors import PickError
 
@@ -32,9 +37,13 @@ _PAIRING_S = 0.02
 
 
 class TankEyes:
-    """Subscribes on `node`; called from the thread that runs a goal.
+    """Called from the thread that runs a goal.
+
+    Images and transforms come through a small node of its own, in a thread of its own: for each of these many
+    messages an executor collects all that its nodes wait for, and `node` has much.
 
     Args:
+        node: whose context, namespace and clock it shares.
         T_tool0_tcp: (4, 4) fingertips in the flange's frame.
         image_timeout_s: how long to wait for a newer image, wall time.
         tf_timeout_s: how long to wait for the transform at its stamp.
@@ -44,7 +53,7 @@ class TankEyes:
     def __init__(
         self,
         node: Node,
-        perception: WaterPerception,
+        perception: PerceiveWater,
         T_tool0_tcp: np.ndarray,
         base_frame: str,
         image_timeout_s: float,
@@ -59,26 +68,49 @@ class TankEyes:
         self._stopped = stopped
         self._pairing: FramePairing[Image] = FramePairing(_PAIRING_S)
         self._intrinsics: CameraIntrinsics | None = None
-        self._buffer = TransformBuffer(node=node)
-        self._listener = TransformListener(self._buffer, node)
+        self._node = eyes = rclpy.create_node(
+            f"{node.get_name()}_eyes",
+            context=node.context,
+            namespace=node.get_namespace(),
+            enable_rosout=False,
+            start_parameter_services=False,
+            parameter_overrides=[
+                Parameter("start_type_description_service", value=False),
+                Parameter("use_sim_time", value=node.get_parameter("use_sim_time").value),
+            ],
+        )
+        self._buffer = TransformBuffer(node=eyes)
+        self._listener = TransformListener(self._buffer, eyes)
         prefix = "/camera/camera"
-        node.create_subscription(CameraInfo, f"{prefix}/color/camera_info", self._on_info, SENSOR_DATA)
-        node.create_subscription(
+        eyes.create_subscription(CameraInfo, f"{prefix}/color/camera_info", self._on_info, SENSOR_DATA)
+        eyes.create_subscription(
             Image,
             f"{prefix}/color/image_raw",
             lambda message: self._pairing.add_color(stamp_to_ns(message.header.stamp), message),
             SENSOR_DATA,
         )
-        node.create_subscription(
+        eyes.create_subscription(
             Image,
             f"{prefix}/aligned_depth_to_color/image_raw",
             lambda message: self._pairing.add_depth(stamp_to_ns(message.header.stamp), message),
             SENSOR_DATA,
         )
 
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(eyes)
+        self._thread = threading.Thread(target=self._spin, name="eyes", daemon=True)
+        self._thread.start()
+
     def close(self) -> None:
-        """Wake whoever waits for an image."""
+        """Wake whoever waits for an image, and look no more."""
         self._pairing.close()
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+
+    def _spin(self) -> None:
+        with suppress(ExternalShutdownException, ShutdownException):
+            self._executor.spin()
 
     def drops(self) -> dict[str, int]:
         """Images dropped so far, by reason: the newest frame wins."""
