@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fish catching: the executor over the simulated cell in its own process, or over a Flexiv arm."""
+"""Fish catching: the executor with the simulated cell, or over a Flexiv arm."""
 
 import os
 
@@ -73,13 +73,13 @@ def generate_launch_description():
             ),
             DeclareLaunchArgument(
                 "policy",
-                default_value="appearance",
-                description="or nearest, or association with the network",
+                default_value="association",
+                description="or appearance, or nearest",
             ),
             DeclareLaunchArgument(
                 "detector",
-                default_value="geometric",
-                description="or network, which takes more than two cores here",
+                default_value="network",
+                description="or geometric, which the policy association cannot do with",
             ),
             DeclareLaunchArgument("seed", default_value="0", description="seed of the fish"),
             DeclareLaunchArgument(

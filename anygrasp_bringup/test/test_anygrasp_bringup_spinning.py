@@ -66,3 +66,11 @@ def test_refused_parameters_are_one_line_and_code_2():
     assert process.returncode == 2
     assert "unknown parameter 'x'" in output
     assert "Traceback" not in output
+
+
+def test_collections_leave_alone_what_was_loaded_before_spinning():
+    with start(on_tick="import gc; print(gc.get_freeze_count(), flush=True)") as process:
+        assert process.stdout.readline() == "running\n"
+        assert int(process.stdout.readline()) > 10_000
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)

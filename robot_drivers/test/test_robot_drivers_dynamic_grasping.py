@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Algorithm 1 on an arm without hardware, over grasps that move as a test says."""
 
+import itertools
 import threading
 from dataclasses import replace
 
@@ -394,6 +395,13 @@ def test_a_camera_that_stops_for_longer_than_a_second_loses_the_target():
     result = world.catch(frames=12)
     assert result.counts["lost"] == 1
     assert world.stages[-1] is CatchStage.TRACK  # and it starts anew
+
+
+def test_images_a_second_are_counted_while_one_target_is_followed(monkeypatch):
+    wall = itertools.count(0, 0.125)
+    monkeypatch.setattr("robot_drivers.dynamic_grasping.catch_run.time.monotonic", lambda: next(wall))
+    assert World(still).catch(max_attempts=1).loop_hz == pytest.approx(8.0)
+    assert World(still, edit=lambda seen: frame(seen.time_s, [])).catch(frames=3).loop_hz == 0.0
 
 
 def test_frames_out_of_order_are_dropped():

@@ -16,7 +16,7 @@ from rclpy.exceptions import InvalidHandle
 __all__ = ["MultiThreadedExecutor", "SingleThreadedExecutor"]
 
 
-class _OutlivesDestroyed(rclpy.executors.Executor):
+class _OutlivesDestroyed(rclpy.executors.Executor):  # type: ignore[misc]  # rclpy has no types
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
         """As rclpy's; collects anew when one of what it waits for has been destroyed meanwhile."""
         while True:
@@ -26,9 +26,9 @@ class _OutlivesDestroyed(rclpy.executors.Executor):
                 continue
 
 
-class SingleThreadedExecutor(_OutlivesDestroyed, rclpy.executors.SingleThreadedExecutor):
+class SingleThreadedExecutor(_OutlivesDestroyed, rclpy.executors.SingleThreadedExecutor):  # type: ignore[misc]
     """Runs callbacks in the thread that spins it."""
 
 
-class MultiThreadedExecutor(_OutlivesDestroyed, rclpy.executors.MultiThreadedExecutor):
+class MultiThreadedExecutor(_OutlivesDestroyed, rclpy.executors.MultiThreadedExecutor):  # type: ignore[misc]
     """Runs callbacks in threads of its own."""

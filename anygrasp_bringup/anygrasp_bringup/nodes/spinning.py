@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import rclpy
@@ -54,6 +55,9 @@ def _spin(make_node: Callable[[], Node], threads: int) -> None:
 
     with stop_signals(stop):
         node = make_node()
+        # What is loaded now stays: collections while the node runs need not go through all of it again.
+        gc.collect()
+        gc.freeze()
         executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
         try:
             executor.add_node(node)

@@ -7,6 +7,7 @@ each of them waits for the interpreter, and makes them wait: an image took a sec
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -158,6 +159,7 @@ def _serve(pipe: Connection, detector: str, config: WaterPerceptionConfig) -> No
     except Exception as error:
         _send(pipe, error)
         return
+    gc.freeze()  # a collection that goes through all of torch takes 0.1 s
     pipe.send(None)
     while True:
         try:
