@@ -30,6 +30,7 @@ from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig
 from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
 from anygrasp_perception.network.grasp_crops import SurfacePoints
 from anygrasp_perception.network.grasp_network import OBJECTNESS_LIMIT, GraspNetwork, GraspPrediction
+from anygrasp_perception.network.seed_reserve import SeedReserve
 from anygrasp_perception.network.verifier import GraspVerifier
 from anygrasp_perception.network.voxel_cloud import VoxelCloud, voxelise
 from anygrasp_perception.network.weights import PRECISIONS, load_network, load_verifier
@@ -63,7 +64,7 @@ class NetworkDetectorConfig:
     obstacle_voxel_m: float = 0.004  # of the cloud that collisions are checked against
     min_score: float = 0.005  # of a candidate; dense requests get lower ones too
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)  # None: no second look
-    min_judged_score: float = 0.04  # of a grasp at the second look
+    min_judged_score: float = 0.02  # of a grasp at the second look
     # Grasps of the geometric detector that the second look judges as well, at most. They lie at the middle of
     # things and straight above, where the network offers few; to find them takes some 0.3 s.
     sampled: int = 0
@@ -117,6 +118,7 @@ class Proposals:
     rejected: RejectCounts
     durations_s: dict[str, float]
     features: SeedFeatures | None
+    reserve: SeedReserve | None  # what else the seeds offer
 
 
 class NetworkDetector:
@@ -169,6 +171,8 @@ class NetworkDetector:
                 config.use_stable_score,
                 found.request,
                 found.objects,
+                found.reserve,
+                config.min_judged_score,
             )
             if config.sampled:
                 with timed(found.durations_s, "sampling"):
@@ -208,8 +212,9 @@ class NetworkDetector:
             ruled_out.add(RejectReason.NO_CONTACT, int(np.count_nonzero(background)))
             ruled_out.add(RejectReason.LOW_SCORE, int(np.count_nonzero(allowed & ~background)))
             return _no_proposals(request, ruled_out, durations)
+        scores = final_scores(prediction, config.use_stable_score)
         with timed(durations, "decode"):
-            group, rejected = self._decode(prediction, request)
+            group, rejected = self._decode(prediction, scores, request)
         with timed(durations, "obstacles"):
             surface = SurfacePoints(
                 PointGrid(obstacles.points), _obstacle_normals(obstacles, voxels, near, prediction)
@@ -221,7 +226,8 @@ class NetworkDetector:
             objects = SeenObjects(voxels.points[on_object], _TOGETHER * voxels.voxel_m)
         features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
         asked = request.with_target(on_target)
-        return Proposals(group, surface, objects, support, asked, rejected, durations, features)
+        reserve = SeedReserve(prediction, scores, request.gripper.max_width_m)
+        return Proposals(group, surface, objects, support, asked, rejected, durations, features, reserve)
 
     def _voxelise(self, near: NearScene, rng: np.random.Generator) -> tuple[VoxelCloud, VoxelCloud]:
         """What the network sees, and what collisions are checked against; at once where there are threads."""
@@ -258,10 +264,9 @@ class NetworkDetector:
         return share_of_points(voxels, target) >= self.config.target_share
 
     def _decode(
-        self, prediction: GraspPrediction, request: DetectionRequest
+        self, prediction: GraspPrediction, scores: Float32Array, request: DetectionRequest
     ) -> tuple[GraspGroup, RejectCounts]:
         """Each seed's peaks, with those first that the gripper opens wide enough for."""
-        scores = final_scores(prediction, self.config.use_stable_score)
         rejected = RejectCounts()
         if request.dense:
             cells = best_cells(scores, _CELLS)
@@ -280,7 +285,7 @@ class NetworkDetector:
 def _no_proposals(
     request: DetectionRequest, rejected: RejectCounts, durations_s: dict[str, float]
 ) -> Proposals:
-    return Proposals(GraspGroup.empty(), None, None, None, request, rejected, durations_s, None)
+    return Proposals(GraspGroup.empty(), None, None, None, request, rejected, durations_s, None, None)
 
 
 def _result(

@@ -153,3 +153,48 @@ def test_what_is_seen_of_the_objects_replaces_the_guess_of_their_centre(surface)
     )
     np.testing.assert_allclose(judged.stable_scores, objects.off_centre(first))
     assert judged.stable_scores[0] == pytest.approx(0.0, abs=1e-4)
+
+
+class Reserve:
+    """Stands for a SeedReserve: offers a grasp straight down at each of some places."""
+
+    def __init__(self, places):
+        self.places = np.asarray(places, dtype=float)
+        self.asked = None
+
+    def away_from(self, grasps, reach_m, count):
+        self.asked = (grasps, reach_m, count)
+        return straight_down(self.places)
+
+
+def straight_down(places):
+    down = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]).T  # approach along z, closing along y
+    return GraspGroup.from_arrays(
+        rotation_matrices=np.tile(down, (len(places), 1, 1)),
+        translations=places,
+        widths=0.05,
+        depths=0.02,
+        scores=0.1,
+        seed_ids=np.arange(len(places)),
+    )
+
+
+def test_places_without_a_good_grasp_are_tried_from_the_reserve(surface):
+    poor = grasps_of(6)
+    poor = poor[Upright().judge(poor, surface) < 0.5]
+    good = straight_down(np.array([[0.0, 0.0, 0.5]]))
+    reserve = Reserve([[0.05, 0.05, 0.5], [-0.05, 0.05, 0.5]])
+    config = RefinementConfig(rounds=0, uncovered_m=0.03, retried=7)
+    refiner = GraspRefiner(
+        Upright(), surface, np.random.default_rng(0), config, False, reserve=reserve, min_score=0.5
+    )
+    result = refiner.refine(GraspGroup.concatenate([poor, good]), lambda tried: tried[:1])
+    near, reach_m, count = reserve.asked
+    np.testing.assert_allclose(near.translations, good.translations)  # the poor ones cover nothing
+    assert (reach_m, count) == (0.03, 7)
+    assert len(result) == len(poor) + 2  # the one that `clear` let through
+    np.testing.assert_allclose(result[len(result) - 1 :].translations, [[0.05, 0.05, 0.5]])
+    untried = GraspRefiner(
+        Upright(), surface, np.random.default_rng(0), replace(config, retried=0), False, reserve=Reserve([])
+    )
+    assert len(untried.refine(good, lambda tried: tried)) == 1
