@@ -54,8 +54,8 @@ def main() -> int:
     if options.only:
         detectors = {name: detector for name, detector in detectors.items() if name in options.only}
     rows = [
-        "| split | detector | AP | AP0.8 | AP0.4 | coverage | visible | colliding | CPU ms a frame |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| split | detector | AP | AP0.8 | AP0.4 | coverage | visible | free | colliding | CPU ms a frame |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for folder in options.datasets:
         rows += [measure(GraspDataset(folder), name, detector) for name, detector in detectors.items()]
@@ -64,7 +64,8 @@ def main() -> int:
 GraspNet's AP by our own evaluator on scenes that no training has seen ({MAX_GRASPS} grasps a frame at most,
 inside the box about the objects). In percent; `colliding` of the ranked grasps. `coverage`: objects with
 at least one grasp that collides with nothing and holds at friction 0.8, of those with a pixel in the view;
-`visible`: of those with at least {VISIBLE_PIXELS} pixels. Scenes with labels leave out what cannot be grasped
+`visible`: of those with at least {VISIBLE_PIXELS} pixels; `free`: of these, with at least one grasp that
+collides with nothing, whether it holds or not. Scenes with labels leave out what cannot be grasped
 where it lies; the others count that too.
 
 {chr(10).join(rows)}
@@ -97,11 +98,12 @@ def measure(dataset: GraspDataset, name: str, detector: Detector) -> str:
                 colliding=int(frames[-1].colliding.sum()),
                 visible=int(visible.sum()),
                 covered=int((visible & frames[-1].covered).sum()),
+                reached=int((visible & frames[-1].reached).sum()),
             )
         scenes.append(SceneResult(str(scene), scene_split(dataset, scene), frames))
     total = summarise(scenes).overall
     figures = [total.ap, total.ap_at[0.8], total.ap_at[0.4], total.coverage]
-    figures.append(counts["covered"] / max(counts["visible"], 1))
+    figures += [counts[name] / max(counts["visible"], 1) for name in ("covered", "reached")]
     figures.append(counts["colliding"] / max(counts["ranked"], 1))
     percent = " | ".join(f"{100 * figure:.1f}" for figure in figures)
     labels = ", labels" if dataset.layout.collision_label(dataset.scene_ids[0]).is_file() else ""

@@ -192,6 +192,7 @@ def test_an_object_is_covered_by_one_good_free_grasp():
     )
     result = evaluate_frame(group, objects, TABLE, CONFIG)
     np.testing.assert_array_equal(result.covered, [True, False, False, False])
+    np.testing.assert_array_equal(result.reached, [True, False, True, False])
     np.testing.assert_array_equal(result.graspable, [True, True, True, False])
 
 

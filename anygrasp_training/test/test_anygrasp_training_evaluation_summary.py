@@ -21,6 +21,7 @@ def frame(precision, graspable=(True,), covered=(True,), frictions=FRICTIONS):
         object_names=tuple("abcdef"[: len(graspable)]),
         graspable=np.array(graspable),
         covered=np.array(covered),
+        reached=np.array(covered),
     )
 
 

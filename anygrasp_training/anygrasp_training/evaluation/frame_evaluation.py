@@ -39,6 +39,9 @@ class FrameResult:
     object_names: tuple[str, ...]
     graspable: BoolArray  # (O,) objects that count for coverage
     covered: BoolArray  # (O,) objects with at least one good, collision-free grasp
+    reached: (
+        BoolArray  # (O,) objects with at least one collision-free grasp that holds something, however well
+    )
 
     @property
     def average_precision(self) -> float:
@@ -73,6 +76,8 @@ def evaluate_frame(
 
     covered = np.zeros(len(objects), dtype=np.bool_)
     covered[best.object_ids[friction <= config.coverage_friction]] = True
+    reached = np.zeros(len(objects), dtype=np.bool_)
+    reached[best.object_ids[~judged.colliding & ~judged.empty]] = True
     top = np.argsort(-best.scores, kind="stable")[: config.top_per_frame]
     return FrameResult(
         grasps=best[top],
@@ -84,6 +89,7 @@ def evaluate_frame(
         object_names=tuple(target.name for target in objects),
         graspable=np.array([target.graspable for target in objects]),
         covered=covered,
+        reached=reached,
     )
 
 
