@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from anygrasp_perception.arrays import Float64Array, IntpArray
+from anygrasp_perception.blas_threads import one_blas_thread
 from anygrasp_perception.candidate_search import CELLS_PER_APPROACH, CandidateSearch, CandidateSearchConfig
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.contact_evaluation import evaluate_contacts, to_grasps
@@ -62,6 +63,10 @@ class GeometricDetector:
         to try, each point of the thinned cloud counts as a candidate, so that the reasons say why.
         Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
         """
+        with one_blas_thread():
+            return self._detect(cloud, request)
+
+    def _detect(self, cloud: PointCloud, request: DetectionRequest) -> DetectionResult:
         check_request(cloud, request)
         config, rng, durations = self.config, np.random.default_rng(request.seed), dict[str, float]()
         with timed(durations, "scene"):

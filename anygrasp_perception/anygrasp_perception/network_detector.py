@@ -15,6 +15,7 @@ import torch
 
 from anygrasp_perception.approach_steering import steer_into_cone, views_near_cone
 from anygrasp_perception.arrays import BoolArray, Float32Array
+from anygrasp_perception.blas_threads import one_blas_thread
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import (
     DetectionRequest,
@@ -157,6 +158,10 @@ class NetworkDetector:
         the reasons say why.
         Raises ValueError when the cloud is empty or `request.target_mask` does not fit it.
         """
+        with one_blas_thread():
+            return self._detect(cloud, request)
+
+    def _detect(self, cloud: PointCloud, request: DetectionRequest) -> DetectionResult:
         found = self.propose(cloud, request)
         if found.surface is None:
             return _result(found, GraspGroup.empty(), found.rejected, found.durations_s)
