@@ -65,7 +65,7 @@ class NetworkDetectorConfig:
     obstacle_voxel_m: float = 0.004  # of the cloud that collisions are checked against
     min_score: float = 0.005  # of a candidate; dense requests get lower ones too
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)  # None: no second look
-    min_judged_score: float = 0.02  # of a grasp at the second look
+    min_judged_score: float = 0.01  # of a grasp at the second look
     # Grasps of the geometric detector that the second look judges as well, at most. They lie at the middle of
     # things and straight above, where the network offers few; to find them takes some 0.3 s.
     sampled: int = 0

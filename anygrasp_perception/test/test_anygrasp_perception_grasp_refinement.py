@@ -184,7 +184,7 @@ def test_places_without_a_good_grasp_are_tried_from_the_reserve(surface):
     poor = poor[Upright().judge(poor, surface) < 0.5]
     good = straight_down(np.array([[0.0, 0.0, 0.5]]))
     reserve = Reserve([[0.05, 0.05, 0.5], [-0.05, 0.05, 0.5]])
-    config = RefinementConfig(rounds=0, uncovered_m=0.03, retried=7)
+    config = RefinementConfig(rounds=0, uncovered_m=0.03, retried=7, retried_loss=0.25)
     refiner = GraspRefiner(
         Upright(), surface, np.random.default_rng(0), config, False, reserve=reserve, min_score=0.5
     )
@@ -194,6 +194,7 @@ def test_places_without_a_good_grasp_are_tried_from_the_reserve(surface):
     assert (reach_m, count) == (0.03, 7)
     assert len(result) == len(poor) + 2  # the one that `clear` let through
     np.testing.assert_allclose(result[len(result) - 1 :].translations, [[0.05, 0.05, 0.5]])
+    np.testing.assert_allclose(result.scores[-2:], [1.0, 0.75])  # the second thought loses a quarter
     untried = GraspRefiner(
         Upright(), surface, np.random.default_rng(0), replace(config, retried=0), False, reserve=Reserve([])
     )
