@@ -108,7 +108,9 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--weights", type=Path, default=shipped_weights(), help="of the network (shipped)")
-    parser.add_argument("--threads", type=int, default=1, help="of the network (1)")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="of the network (2); 1, as the node has it, keeps to one core"
+    )
     parser.add_argument("--sampled", type=int, default=0, help="see NetworkDetectorConfig.sampled (0)")
     parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
     arguments = parser.parse_args()
