@@ -12,12 +12,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: small matrices on
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
-from machine import describe_machine
+from machine import commit, describe_machine
 
 from anygrasp_perception.calibration.board import BoardConfig, BoardKind
 from anygrasp_perception.calibration.hand_eye import relative_motions, solve_hand_eye
@@ -92,12 +91,10 @@ def main():
 
 def report(options, rows, verdict):
     noise = ViewNoise()
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     lines = [
         "# Accuracy of the hand-eye calibration",
         "",
-        f"`python benchmarks/bench_calibration.py --out {options.out}`, commit {commit}, "
+        f"`python benchmarks/bench_calibration.py --out {options.out}`, commit {commit()}, "
         f"{describe_machine()}.",
         "",
         f"Camera and board mounted at random, {options.views} random views each (board 0.45 to 0.75 m "

@@ -22,14 +22,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import json
 import logging
-import subprocess
 import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine
+from machine import commit, describe_machine
 
 from robot_drivers.fish_trials.cli import TrialSeries
 from robot_drivers.fish_trials.lock_step import TrialConfig, run_trial
@@ -68,7 +67,7 @@ def trial_config(way: str, seed: int) -> TrialConfig:
     return config
 
 
-def run(way: str, seed: int, commit: str) -> dict[str, Any]:
+def run(way: str, seed: int) -> dict[str, Any]:
     """One trial, as a line of the log."""
     began_s, config = time.process_time(), trial_config(way, seed)
     trial = run_trial(config)
@@ -77,7 +76,7 @@ def run(way: str, seed: int, commit: str) -> dict[str, Any]:
         "way": way,
         "seed": seed,
         "detector": config.detector,
-        "commit": commit,
+        "commit": commit(),
         "fish": config.cell.fish.count,
         "attempts": [
             {
@@ -192,16 +191,13 @@ def main() -> None:
         write_page(options.page, table([trial for log in options.log for trial in load(log)]))
         return
     logging.disable(logging.WARNING)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    ).stdout.strip()
     log = options.log[0]
     done = {(trial["way"], trial["seed"]) for trial in load(log)}
     for seed in range(options.seed, options.seed + options.trials):
         for way in options.ways:
             if (way, seed) in done:
                 continue
-            trial = run(way, seed, commit)
+            trial = run(way, seed)
             with log.open("a") as lines:
                 lines.write(json.dumps(trial) + "\n")
             print(f"seed {seed}, {way}: {rate(counted([trial]))}; {trial['cpu_s']} s of CPU", flush=True)

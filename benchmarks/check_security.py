@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import describe_machine
+from machine import commit, describe_machine
 from security.keystore import make_keystore, topics_of
 
 from anygrasp_bringup.ros_domain import reserved_ros_domain
@@ -207,7 +207,7 @@ def _page(talks: list[tuple[str, str, str, bool]], rights: list[tuple[str, str, 
     lines = [
         "# ROS 2 security, tried with keys",
         "",
-        f"`benchmarks/check_security.py` at commit {_commit()}; {describe_machine()}; "
+        f"`benchmarks/check_security.py` at commit {commit()}; {describe_machine()}; "
         f"{len(talks) + len(rights)} checks, {bad} bad.",
         "",
         "The wheels of ROS 2 from PyPI are built without DDS security, so our nodes themselves were not run",
@@ -227,11 +227,6 @@ def _page(talks: list[tuple[str, str, str, bool]], rights: list[tuple[str, str, 
         *(f"| {what} | {who} | {verdict(good)} |" for what, who, good in rights),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

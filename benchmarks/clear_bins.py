@@ -25,7 +25,7 @@ from typing import Any
 
 from bin_table import bin_tables
 from lockstep_bins import BinSettings, clear_bins, weights_digest
-from machine import describe_machine
+from machine import commit, describe_machine
 
 from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS
 from anygrasp_perception.network_detector import shipped_weights
@@ -72,7 +72,7 @@ def _in_lockstep(options: argparse.Namespace) -> str:
             weights=str(weights) if of_network else "",
             weights_digest=weights_digest(weights) if of_network else "",
             sheet=options.sheet,
-            commit=_commit(),
+            commit=commit(),
         )
         reports = by_detector[detector] = []
         for report in clear_bins(settings, options.seeds, options.keep, options.jobs):
@@ -141,7 +141,7 @@ def _markdown(options: argparse.Namespace, reports: list[dict]) -> str:  # type:
         f"# Bin picking in the simulated cell, {options.detector} detector",
         "",
         f"`benchmarks/clear_bins.py --detector {options.detector} --objects {options.objects} "
-        f"--seeds {seeds}`, commit {_commit()}, {os.cpu_count()}-core {platform.machine()} virtual machine, "
+        f"--seeds {seeds}`, commit {commit()}, {os.cpu_count()}-core {platform.machine()} virtual machine, "
         f"Python {platform.python_version()}.",
         "",
         "Simulated depth noise, physics and controller; rates as in the paper's Table I.",
@@ -166,11 +166,6 @@ def _markdown(options: argparse.Namespace, reports: list[dict]) -> str:  # type:
         "",
     ]
     return "\n".join(lines)
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _seeds(text: str) -> list[int]:

@@ -9,14 +9,13 @@ The datasets are those of docs/results/ap_geometric.md; none of their seeds may 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import torch
-from machine import describe_machine
+from machine import commit, describe_machine
 from tqdm import tqdm
 
 from anygrasp_perception.detector import Detector
@@ -108,12 +107,6 @@ def measure(dataset: GraspDataset, name: str, detector: Detector) -> str:
     percent = " | ".join(f"{100 * figure:.1f}" for figure in figures)
     labels = ", labels" if dataset.layout.collision_label(dataset.scene_ids[0]).is_file() else ""
     return f"| {scenes[0].split}{labels} | {name} | {percent} | {1000 * np.median(cpu):.0f} |"
-
-
-def commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    root = Path(__file__).parent
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

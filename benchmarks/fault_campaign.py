@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 import traceback
@@ -28,7 +27,7 @@ from faults.page import page
 from faults.perception_faults import CAMERA, PROCESSES, TF
 from faults.stack import resident_mib
 from faults.trial import try_fault
-from machine import describe_machine
+from machine import commit, describe_machine
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTS = [*TF, *CAMERA, *CONTROLLER, *GRIPPER, *NETWORK, *PROCESSES]  # TF first: nothing is published yet
@@ -80,7 +79,7 @@ def _run(faults: list[Fault], options: argparse.Namespace) -> None:
                 if failed == _MOST_FAILED:
                     return
                 continue  # the bench failed, not the stack: the next call tries this fault
-            row["commit"] = _commit()
+            row["commit"] = commit()
             row["resident_mib"] = {name: resident_mib(node.pid) for name, node in cell.nodes.items()}
             print(f"    {row['arm']}; {row['outcome']}; {row['bad'] or 'good'}", file=sys.stderr, flush=True)
             _file(options.keep, fault).write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
@@ -113,11 +112,6 @@ then. Good: the arm stands, the log names the cause, the run ended as it should,
 def _file(folder: Path, fault: Fault) -> Path:
     name = "".join(letter if letter.isalnum() else "_" for letter in fault.key)
     return folder / f"{name}.json"
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["describe_machine", "use_one_core", "wait_idle"]
+__all__ = ["commit", "describe_machine", "use_one_core", "wait_idle"]
 
 
 def describe_machine() -> str:
@@ -22,6 +23,13 @@ def describe_machine() -> str:
         f"{processor}, {os.cpu_count()} cores, {len(os.sched_getaffinity(0))} used; "
         f"Python {platform.python_version()}, numpy {np.__version__}"
     )
+
+
+def commit() -> str:
+    """The commit that is checked out, with `-dirty` where files differ from it; empty without git."""
+    command = ["git", "describe", "--always", "--dirty"]
+    here = Path(__file__).parent
+    return subprocess.run(command, cwd=here, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def use_one_core() -> None:

@@ -13,7 +13,6 @@ import argparse
 import faulthandler
 import gc
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep_bins import CONFIG_FILE, detector_of_bins
-from machine import describe_machine
+from machine import commit, describe_machine
 
 from anygrasp_bringup.config_files import load_node_config
 from anygrasp_perception.detectors import DEFAULT_DETECTOR, DETECTORS
@@ -36,7 +35,6 @@ from robot_drivers.lockstep.run import lockstep_picker
 from robot_drivers.report.attribution import judge_attempts
 from robot_drivers.report.ground_truth import bin_entries
 
-ROOT = Path(__file__).resolve().parents[1]
 MAX_GROWTH = 0.10  # of the resident memory after the first bin
 QUIET_WALL_S = 600.0  # without any event for so long it hangs
 
@@ -192,7 +190,7 @@ def page(rounds: list[Round], options: argparse.Namespace) -> tuple[str, bool]:
     lines = [
         f"# Soak: {minutes:.1f} simulated minutes of bin picking",
         "",
-        f"`{command}`, commit {_commit()}; {describe_machine()}.",
+        f"`{command}`, commit {commit()}; {describe_machine()}.",
         "",
         "One executor with its limits, drivers, detector and cell works on without a restart, in lock-step",
         "with the simulation; whenever nothing graspable is seen any more, all objects are dropped onto the",
@@ -235,11 +233,6 @@ def _line(item: Round) -> str:
         f"bin {item.number}: {item.brought} brought in {item.attempts} attempts, {item.simulated_s:.0f} s "
         f"simulated, {item.wall_s:.0f} s wall, {item.rss_mib:.1f} MiB {'; '.join(item.lost)} {item.error}"
     )
-
-
-def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 import torch
-from machine import describe_machine
+from machine import commit, describe_machine
 from tqdm import tqdm
 
 from anygrasp_perception.network.weights import load_network
@@ -55,7 +55,11 @@ def main() -> int:
         if not measured.is_file():
             measured.parent.mkdir(parents=True, exist_ok=True)
             figures = _measure(_train(options, name), options.test, options.frames)
-            measured.write_text(json.dumps({**figures, "steps": options.steps, "commit": _commit()}))
+            measured.write_text(json.dumps({**figures, "steps": options.steps, "commit": commit()}))
+        elif json.loads(measured.read_text())["steps"] != options.steps:
+            parser.error(
+                f"{measured.parent} was trained for other than {options.steps} steps: give other --runs"
+            )
     text = _page(options)
     print(text)
     if options.out:
@@ -93,13 +97,6 @@ def _page(options: argparse.Namespace) -> str:
 
 def _slug(name: str) -> str:
     return name.replace(",", "").replace(" ", "_").lower()
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
-import numpy as np
-import scipy.linalg
+import scipy.linalg  # noqa: F401  # loads SciPy's BLAS; the controller finds only what is loaded
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 __all__ = ["one_blas_thread"]
@@ -24,8 +23,6 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     return context
 
 
-@cache
+@cache  # looking the libraries up takes some milliseconds
 def _controller() -> ThreadpoolController:
-    # Looking the libraries up takes 10 ms, and finds those only that a product has been computed with.
-    scipy.linalg.norm(np.eye(2) @ np.eye(2))
     return ThreadpoolController()

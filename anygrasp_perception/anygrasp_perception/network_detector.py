@@ -217,8 +217,8 @@ class NetworkDetector:
             ruled_out.add(RejectReason.NO_CONTACT, int(np.count_nonzero(background)))
             ruled_out.add(RejectReason.LOW_SCORE, int(np.count_nonzero(allowed & ~background)))
             return _no_proposals(request, ruled_out, durations)
-        scores = final_scores(prediction, config.use_stable_score)
         with timed(durations, "decode"):
+            scores = final_scores(prediction, config.use_stable_score)
             group, rejected = self._decode(prediction, scores, request)
         with timed(durations, "obstacles"):
             surface = SurfacePoints(

@@ -23,7 +23,7 @@ class SeedReserve:
     def __init__(self, prediction: GraspPrediction, scores: Float32Array, max_width_m: float) -> None:
         self._prediction = prediction
         self._scores = scores
-        self._ranked = np.where(prediction.widths_m > max_width_m, scores - 1.0, scores).astype(np.float32)
+        self._max_width_m = max_width_m
 
     def away_from(self, grasps: GraspGroup, reach_m: float, count: int) -> GraspGroup:
         """At most `count` grasps at seeds from which no pads of `grasps` are within `reach_m`.
@@ -38,10 +38,12 @@ class SeedReserve:
             left = left[~np.isfinite(distance_m)]
         if len(left) == 0:
             return GraspGroup.empty()
-        cells = best_cells(self._ranked[left], _PER_SEED)
+        fits = self._prediction.widths_m[left] <= self._max_width_m
+        ranked = np.where(fits, self._scores[left], np.float32(-1))
+        cells = best_cells(ranked, _PER_SEED)
+        score = ranked[tuple(cells.T)]
+        cells, score = cells[score >= 0.0], score[score >= 0.0]
         cells[:, 0] = left[cells[:, 0]]
-        cells = cells[self._ranked[tuple(cells.T)] >= 0.0]
-        score = self._ranked[tuple(cells.T)]
         turn = _rank_in_place(seeds[cells[:, 0]], score)
         order = np.lexsort((-score, turn))[:count]
         return decode_cells(self._prediction, self._scores, cells[order])

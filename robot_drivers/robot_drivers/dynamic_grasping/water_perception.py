@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +32,9 @@ __all__ = [
     "check_fits",
     "create_water_detector",
 ]
+
+# What `WaterPerception` takes and returns, wherever it is computed; PerceptionError where that fails.
+PerceiveWater = Callable[[RgbdFrame, float, Float64Array, Float64Array, Float64Array | None], TrackingFrame]
 
 _Corner = tuple[float, float, float]
 
@@ -103,21 +106,6 @@ def create_water_detector(name: str) -> Detector:
     return GeometricDetector(
         GeometricDetectorConfig(sampling=GraspSamplingConfig(max_seeds=120, random_approaches=2))
     )
-
-
-class PerceiveWater(Protocol):
-    """Grasps of an image, wherever they are computed."""
-
-    def __call__(
-        self,
-        image: RgbdFrame,
-        time_s: float,
-        T_base_camera: Float64Array,
-        T_base_tcp: Float64Array,
-        about: Float64Array | None = None,
-    ) -> TrackingFrame:
-        """See `WaterPerception`; PerceptionError where that fails."""
-        ...
 
 
 class WaterPerception:
