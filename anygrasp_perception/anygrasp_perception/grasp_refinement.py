@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from anygrasp_perception.approach_steering import steer_into_cone
 from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.grasp_group import GraspGroup
+from anygrasp_perception.network.further_look import FurtherLook
 from anygrasp_perception.network.grasp_crops import SurfacePoints
-from anygrasp_perception.network.seed_reserve import SeedReserve
 from anygrasp_perception.network.verifier import GraspVerifier
 from anygrasp_perception.nms import grasp_nms
 from anygrasp_perception.seen_objects import SeenObjects
@@ -32,11 +32,13 @@ class RefinementConfig:
     rounds: int = 2  # of trying; 0: the candidates are judged as they are
     varied: int = 45  # of the best so far, spread out, in each round
     variations: int = 5  # of each
-    # Where no grasp that will do is so near, the seeds are tried once more with other cells: their candidates
-    # collided, or were outnumbered by those of better places. The network thought little of these cells, and
-    # of many that are judged some are judged too well, so they lose this share of their score.
-    uncovered_m: float = 0.025
-    retried: int = 300  # in all; 0: places without a grasp stay so
+    # Where no grasp of `sure_score` or better is so near, more points are looked at along more views
+    # (`FurtherLook`). The network thought little of these, and of many that are judged some are judged too
+    # well, so what comes of it loses a share of its score.
+    uncovered_m: float = 0.02
+    sure_score: float = 0.05
+    turns: int = 2  # of trying the best of each such place; 0: places without a grasp stay so
+    retried: int = 300  # in a turn, at most
     retried_loss: float = 0.5
     spread_m: float = 0.01  # two grasps that are nearer to each other than both of these are not both varied
     spread_rad: float = 0.3
@@ -51,13 +53,13 @@ class RefinementConfig:
     off_centre_loss: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "varied", "variations", "retried"):
+        for name in ("rounds", "varied", "variations", "turns", "retried"):
             if getattr(self, name) < 0:
                 raise ValueError(f"RefinementConfig.{name} must be 0 or more, got {getattr(self, name)}")
         for name in ("spread_m", "spread_rad", "turn_rad", "tilt_rad", "uncovered_m"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"RefinementConfig.{name} must be 0 or more, got {getattr(self, name)}")
-        for name in ("straight_share", "oblique_loss", "off_centre_loss", "retried_loss"):
+        for name in ("straight_share", "oblique_loss", "off_centre_loss", "retried_loss", "sure_score"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"RefinementConfig.{name} must be in [0, 1], got {getattr(self, name)}")
         if len(self.shift_m) != 3 or not all(0 <= shift < np.inf for shift in self.shift_m):
@@ -76,19 +78,18 @@ class GraspRefiner:
         use_stable_score: bool = True,
         request: DetectionRequest | None = None,
         objects: SeenObjects | None = None,
-        reserve: SeedReserve | None = None,
-        min_score: float = 0.0,
+        further: FurtherLook | None = None,
     ) -> None:
-        """`surface`, `request`, `objects` and `reserve` in the grasps' frame.
+        """`surface`, `request`, `objects` and `further` in the grasps' frame.
 
-        Where no grasp is judged `min_score` or better, those of the `reserve` are tried. With the stable
-        score what is off its object's centre counts less (IV-B.1): by what is seen of the `objects`, without
-        these by the grasps' own stable scores.
+        With the stable score what is off its object's centre counts less (IV-B.1): by what is seen of the
+        `objects`, without these by the grasps' own stable scores. Without `further` places without a grasp
+        stay so.
         """
         self.verifier, self.surface, self._rng = verifier, surface, rng
         self.config = config or RefinementConfig()
         self.use_stable_score, self.request, self.objects = use_stable_score, request, objects
-        self._reserve, self._min_score = reserve, min_score
+        self._further = further
 
     def refine(self, grasps: GraspGroup, clear: Callable[[GraspGroup], GraspGroup]) -> GraspGroup:
         """Return the grasps, judged, those found near the best of them, and some where there are none yet.
@@ -105,14 +106,17 @@ class GraspRefiner:
             tried = self._straighten(vary_grasps(tried, self._rng, config, 1.0 / (round_ + 1)))
             tried = clear(tried)
             judged = GraspGroup.concatenate([judged, self._judge(tried)])
-        if self._reserve is None or not config.retried:
+        if self._further is None:
             return judged
-        good = judged[judged.scores >= self._min_score]
-        more = self._reserve.away_from(good, config.uncovered_m, config.retried)
-        more = self._judge(clear(more))
-        return GraspGroup.concatenate(
-            [judged, more.replace(scores=(1.0 - config.retried_loss) * more.scores)]
-        )
+        for _ in range(config.turns):
+            sure = judged[judged.scores >= config.sure_score]
+            more = self._further.away_from(sure, config.uncovered_m, config.retried, self._judge)
+            if len(more) == 0:
+                break
+            more = self._judge(clear(more))
+            more = more.replace(scores=(1.0 - config.retried_loss) * more.scores)
+            judged = GraspGroup.concatenate([judged, more])
+        return judged
 
     def _straighten(self, grasps: GraspGroup) -> GraspGroup:
         """Turn some of the grasps onto the approach asked for, if one is."""

@@ -29,9 +29,9 @@ from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig
 from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
+from anygrasp_perception.network.further_look import FurtherLook, FurtherLookConfig
 from anygrasp_perception.network.grasp_crops import SurfacePoints
 from anygrasp_perception.network.grasp_network import OBJECTNESS_LIMIT, GraspNetwork, GraspPrediction
-from anygrasp_perception.network.seed_reserve import SeedReserve
 from anygrasp_perception.network.verifier import GraspVerifier
 from anygrasp_perception.network.voxel_cloud import VoxelCloud, voxelise
 from anygrasp_perception.network.weights import PRECISIONS, load_network, load_verifier
@@ -65,7 +65,8 @@ class NetworkDetectorConfig:
     obstacle_voxel_m: float = 0.004  # of the cloud that collisions are checked against
     min_score: float = 0.005  # of a candidate; dense requests get lower ones too
     refinement: RefinementConfig | None = field(default_factory=RefinementConfig)  # None: no second look
-    min_judged_score: float = 0.01  # of a grasp at the second look
+    min_judged_score: float = 0.003  # of a grasp at the second look
+    further: FurtherLookConfig = field(default_factory=FurtherLookConfig)  # at places without a grasp
     # Grasps of the geometric detector that the second look judges as well, at most. They lie at the middle of
     # things and straight above, where the network offers few; to find them takes some 0.3 s.
     sampled: int = 0
@@ -119,7 +120,7 @@ class Proposals:
     rejected: RejectCounts
     durations_s: dict[str, float]
     features: SeedFeatures | None
-    reserve: SeedReserve | None  # what else the seeds offer
+    further: FurtherLook | None  # for places where these lead to no grasp
 
 
 class NetworkDetector:
@@ -176,8 +177,7 @@ class NetworkDetector:
                 config.use_stable_score,
                 found.request,
                 found.objects,
-                found.reserve,
-                config.min_judged_score,
+                found.further,
             )
             if config.sampled:
                 with timed(found.durations_s, "sampling"):
@@ -231,8 +231,11 @@ class NetworkDetector:
             objects = SeenObjects(voxels.points[on_object], _TOGETHER * voxels.voxel_m)
         features = SeedFeatures(prediction.seed_features, prediction.grasp_features)
         asked = request.with_target(on_target)
-        reserve = SeedReserve(prediction, scores, request.gripper.max_width_m)
-        return Proposals(group, surface, objects, support, asked, rejected, durations, features, reserve)
+        look = config.further if config.objects_only else replace(config.further, objectness=0.0)
+        further = FurtherLook(
+            self.network, prediction, obstacles.points, allowed, views, request.gripper, look
+        )
+        return Proposals(group, surface, objects, support, asked, rejected, durations, features, further)
 
     def _voxelise(self, near: NearScene, rng: np.random.Generator) -> tuple[VoxelCloud, VoxelCloud]:
         """What the network sees, and what collisions are checked against; at once where there are threads."""

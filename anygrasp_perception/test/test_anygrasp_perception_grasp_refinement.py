@@ -155,16 +155,16 @@ def test_what_is_seen_of_the_objects_replaces_the_guess_of_their_centre(surface)
     assert judged.stable_scores[0] == pytest.approx(0.0, abs=1e-4)
 
 
-class Reserve:
-    """Stands for a SeedReserve: offers a grasp straight down at each of some places."""
+class Further:
+    """Stands for a FurtherLook: offers grasps straight down, one of its lists of places at each call."""
 
-    def __init__(self, places):
-        self.places = np.asarray(places, dtype=float)
-        self.asked = None
+    def __init__(self, *turns):
+        self.turns = [np.asarray(places, dtype=float).reshape(-1, 3) for places in turns]
+        self.asked = []
 
-    def away_from(self, grasps, reach_m, count):
-        self.asked = (grasps, reach_m, count)
-        return straight_down(self.places)
+    def away_from(self, grasps, reach_m, count, judge):
+        self.asked.append((grasps, reach_m, count))
+        return straight_down(self.turns.pop(0))
 
 
 def straight_down(places):
@@ -179,23 +179,23 @@ def straight_down(places):
     )
 
 
-def test_places_without_a_good_grasp_are_tried_from_the_reserve(surface):
+def test_places_without_a_sure_grasp_are_looked_at_again(surface):
     poor = grasps_of(6)
     poor = poor[Upright().judge(poor, surface) < 0.5]
     good = straight_down(np.array([[0.0, 0.0, 0.5]]))
-    reserve = Reserve([[0.05, 0.05, 0.5], [-0.05, 0.05, 0.5]])
-    config = RefinementConfig(rounds=0, uncovered_m=0.03, retried=7, retried_loss=0.25)
-    refiner = GraspRefiner(
-        Upright(), surface, np.random.default_rng(0), config, False, reserve=reserve, min_score=0.5
+    further = Further([[0.05, 0.05, 0.5], [-0.05, 0.05, 0.5]], [])
+    config = RefinementConfig(
+        rounds=0, uncovered_m=0.03, sure_score=0.5, turns=3, retried=7, retried_loss=0.25
     )
+    refiner = GraspRefiner(Upright(), surface, np.random.default_rng(0), config, False, further=further)
     result = refiner.refine(GraspGroup.concatenate([poor, good]), lambda tried: tried[:1])
-    near, reach_m, count = reserve.asked
+    (near, reach_m, count), (near_then, _, _) = further.asked  # nothing is left after the second turn
     np.testing.assert_allclose(near.translations, good.translations)  # the poor ones cover nothing
     assert (reach_m, count) == (0.03, 7)
     assert len(result) == len(poor) + 2  # the one that `clear` let through
     np.testing.assert_allclose(result[len(result) - 1 :].translations, [[0.05, 0.05, 0.5]])
     np.testing.assert_allclose(result.scores[-2:], [1.0, 0.75])  # the second thought loses a quarter
-    untried = GraspRefiner(
-        Upright(), surface, np.random.default_rng(0), replace(config, retried=0), False, reserve=Reserve([])
-    )
+    np.testing.assert_allclose(near_then.translations[-1], [0.05, 0.05, 0.5])  # and covers its place
+    none = replace(config, turns=0)
+    untried = GraspRefiner(Upright(), surface, np.random.default_rng(0), none, False, further=Further())
     assert len(untried.refine(good, lambda tried: tried)) == 1

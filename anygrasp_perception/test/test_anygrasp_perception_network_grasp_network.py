@@ -64,7 +64,7 @@ def arrays(prediction):
     return {
         field.name: getattr(prediction, field.name)
         for field in dataclasses.fields(prediction)
-        if field.name != "durations_s"
+        if field.name not in ("durations_s", "encoded")
     }
 
 
@@ -103,6 +103,12 @@ def test_a_cloud_says_the_same_in_a_batch(folded):
 def test_the_same_seed_gives_the_same_prediction(folded):
     points = make_points()
     assert_same(predict(folded, points), predict(folded, points), rtol=0, atol=0)
+
+
+def test_views_of_other_voxels_are_scored_as_those_of_the_seeds(folded):
+    prediction = predict(folded, make_points())
+    scores = folded.score_views(prediction.encoded, prediction.seeds)
+    np.testing.assert_allclose(scores, prediction.view_scores, rtol=1e-4, atol=1e-5)
 
 
 def test_two_threads_predict_as_one(folded):

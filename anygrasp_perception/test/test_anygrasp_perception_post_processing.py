@@ -10,6 +10,7 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.nms import grasp_nms
 from anygrasp_perception.point_grid import PointGrid
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
+from anygrasp_perception.reject_reason import RejectReason
 from anygrasp_perception.se3 import make_transform
 
 STAGES = {"grid", "request", "collision", "centring", "suppression"}
@@ -223,6 +224,35 @@ def test_centring_into_a_collision_is_not_done():
     assert rejected.total == 0
     np.testing.assert_array_equal(grasps.translations, group.translations)
     np.testing.assert_array_equal(grasps.widths, group.widths)
+
+
+class Tries:
+    """A refiner that tries one group and keeps what is clear of it."""
+
+    def __init__(self, tried):
+        self.tried = tried
+
+    def refine(self, grasps, clear):
+        return GraspGroup.concatenate([grasps, clear(self.tried)])
+
+
+def test_further_grasps_too_are_centred_where_there_is_room_and_left_as_they_are_where_there_is_not():
+    points = make_scene()
+    wall_y = POSTS_XY[0, 1] - 0.015 - 0.020
+    wall = np.random.default_rng(1).uniform((-0.13, wall_y - 0.003, 0.45), (-0.07, wall_y, 0.5), (500, 3))
+    scene = np.vstack([points, wall])
+    tight = grasps_on_posts(POSTS_XY[:1], width_m=0.034)
+    roomy = grasps_on_posts(POSTS_XY[3:4], shift=(0.0, 0.01), width_m=0.07)
+    inside = grasps_on_posts(POSTS_XY[4:5], shift=(0.0, 0.02), width_m=0.03)
+    tried = GraspGroup.concatenate([tight, roomy, inside])
+    config = PostProcessingConfig(centring_margin_m=0.012)
+    found, rejected, _ = post_process(GraspGroup.empty(), scene, DetectionRequest(), config, Tries(tried))
+    by_y = found[np.argsort(-found.translations[:, 1])]
+    assert len(by_y) == 2
+    assert rejected[RejectReason.COLLISION] == rejected.total == 1
+    np.testing.assert_allclose(by_y[0:1].translations[0, :2], POSTS_XY[3], atol=0.002)
+    np.testing.assert_array_equal(by_y[1:2].translations, tight.translations)
+    np.testing.assert_array_equal(by_y[1:2].widths, tight.widths)
 
 
 def test_no_candidates():

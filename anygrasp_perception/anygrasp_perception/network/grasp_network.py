@@ -38,6 +38,15 @@ def view_rotations() -> Float32Array:
 
 
 @dataclass(frozen=True, eq=False)
+class EncodedCloud:
+    """What the backbone says of a cloud's N voxels, on the network's device."""
+
+    points: Tensor  # (N, 3) metres
+    normals: Tensor  # (N, 3)
+    features: Tensor  # (N, C)
+
+
+@dataclass(frozen=True, eq=False)
 class GraspPrediction:
     """Everything the network says about one cloud of N voxels: S seeds, one view each, 12 x 5 cells."""
 
@@ -54,6 +63,7 @@ class GraspPrediction:
     seed_features: Float32Array  # (S, C)
     grasp_features: Float32Array  # (S, C')
     durations_s: dict[str, float]  # wall time by stage
+    encoded: EncodedCloud | None = None  # for a further look at other voxels
 
 
 class GraspNetwork(nn.Module):
@@ -150,7 +160,15 @@ class GraspNetwork(nn.Module):
             seed_features=seed_features.cpu().numpy(),
             grasp_features=crop.features.cpu().numpy(),
             durations_s=durations_s,
+            encoded=EncodedCloud(batch.points, batch.normals, features),
         )
+
+    @torch.inference_mode()
+    def score_views(self, encoded: EncodedCloud, rows: IntpArray) -> Float32Array:
+        """Return the scores (R, 300) of the views of some voxels (R,) of a cloud."""
+        with fast_float32():
+            scores, _ = self.view_head(encoded.features[torch.from_numpy(rows).to(encoded.features.device)])
+        return np.asarray(scores.cpu().numpy())
 
     def reduce_precision(self) -> GraspNetwork:
         """Run the backbone in bfloat16, for inference; heads and cylinders stay in float32.

@@ -9,6 +9,7 @@ from anygrasp_perception.camera import depth_to_points
 from anygrasp_perception.detector import DetectionRequest, DetectionResult, Detector
 from anygrasp_perception.se3 import transform_points
 from anygrasp_training.dataset import DatasetFrame
+from anygrasp_training.labels.label_config import LABEL_GRIPPER
 
 __all__ = ["detect_in_frame", "workspace_request"]
 
@@ -23,11 +24,12 @@ def workspace_request(frame: DatasetFrame, max_grasps: int, seed: int = 0) -> De
     measured = depth_to_points(frame.depth_m, frame.intrinsics)[frame.label > 0]
     points = transform_points(frame.T_table_camera, measured[np.isfinite(measured).all(axis=1)])
     if len(points) == 0:
-        return DetectionRequest(max_grasps=max_grasps, seed=seed)
+        return DetectionRequest(gripper=LABEL_GRIPPER, max_grasps=max_grasps, seed=seed)
     return DetectionRequest(
         region_min=points.min(axis=0) - _WORKSPACE_MARGIN_M,
         region_max=points.max(axis=0) + _WORKSPACE_MARGIN_M,
         T_region_camera=frame.T_table_camera,
+        gripper=LABEL_GRIPPER,
         max_grasps=max_grasps,
         seed=seed,
     )
@@ -38,7 +40,7 @@ def detect_in_frame(
 ) -> DetectionResult:
     """Detect at most `max_grasps` grasps in the workspace, or in all that the camera sees."""
     if whole_view:
-        request = DetectionRequest(max_grasps=max_grasps, seed=seed)
+        request = DetectionRequest(gripper=LABEL_GRIPPER, max_grasps=max_grasps, seed=seed)
     else:
         request = workspace_request(frame, max_grasps, seed)
     return detector.detect(frame.rgbd().cloud(), request)
