@@ -10,11 +10,13 @@ import trimesh
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_io import load_graspnet_npy, save_graspnet_npy
 from anygrasp_perception.se3 import make_transform
+from anygrasp_training.dataset import GraspDataset
 from anygrasp_training.dataset.annotations import write_meta
 from anygrasp_training.dataset.files import write_array, write_bytes, write_image, write_json
 from anygrasp_training.dataset.grasp_label_files import write_collisions, write_grasp_labels
 from anygrasp_training.dataset.layout import DatasetLayout
 from anygrasp_training.eval_cli import main
+from anygrasp_training.evaluation.dataset_evaluation import DatasetEvaluator
 from anygrasp_training.labels import LabelConfig, label_object
 
 SCENE = 130  # GraspNet's first one of similar objects
@@ -229,3 +231,19 @@ def test_help_shows_a_whole_session(capsys, command):
         main([*command, "--help"])
     assert stop.value.code == 0
     assert "anygrasp-eval detect --detector geometric" in capsys.readouterr().out
+
+
+def test_fingers_as_long_as_the_labels_reach_an_object_deeper_than_those_of_the_benchmark(layout):
+    evaluator = DatasetEvaluator(GraspDataset(layout.root))
+    deep = GraspGroup.from_arrays(
+        translations=[(0.0, 0.0, TOP_M + 0.035)],
+        rotation_matrices=DOWN[None],
+        widths=0.06,
+        scores=1.0,
+        depths=0.005,
+    )
+    assert evaluator.judge(SCENE, 0, deep).colliding.tolist() == [True]  # the base is 15 mm below the top
+    assert evaluator.reached(SCENE, 0, deep).tolist() == [True]
+    deeper = deep.replace(translations=deep.translations + np.array([0.0, 0.0, 0.03]))  # into the table
+    assert evaluator.reached(SCENE, 0, deeper).tolist() == [False]
+    assert evaluator.reached(SCENE, 0, GraspGroup.empty()).tolist() == [False]

@@ -22,6 +22,7 @@ from anygrasp_training.evaluation.frame_evaluation import (
     nearest_objects,
 )
 from anygrasp_training.evaluation.object_model import ObjectModel, SceneObject, table_cloud
+from anygrasp_training.labels.label_config import LABEL_GRIPPER
 from anygrasp_training.labels.object_labels import FRICTION_STEP
 
 __all__ = ["SPLITS", "DatasetEvaluator", "scene_split"]
@@ -64,6 +65,25 @@ class DatasetEvaluator:
         nearest = nearest_objects(clipped, [target.points_camera_m for target in objects])
         support = self._support(scene_id, frame)
         return judge_grasps(clipped.replace(object_ids=nearest), objects, support, config)
+
+    def reached(self, scene_id: int, view: int, grasps: GraspGroup) -> BoolArray:
+        """Say of every object (O,) whether a grasp at it, of all, collides with nothing and holds something.
+
+        With the fingers that the labels were made for, `LABEL_GRIPPER`'s, 6 cm long: those of the benchmark
+        end 2 cm behind the grasp centre, so that whatever stands higher beside it is hit by their base.
+        Raises DatasetError on a scene or view that is not there.
+        """
+        frame = self._dataset.frame(scene_id, view)
+        objects = self._objects(frame, np.ones(len(frame.object_ids), dtype=np.bool_))
+        reached = np.zeros(len(objects), dtype=np.bool_)
+        if len(grasps):
+            owner = nearest_objects(grasps, [target.points_camera_m for target in objects])
+            depth_m = LABEL_GRIPPER.finger_length_m - self._config.gripper.back_length_m
+            centres = grasps.fingertips - depth_m * grasps.approaches
+            long = grasps.replace(translations=centres, depths=np.full(len(grasps), depth_m))
+            judged = self.judge(scene_id, view, long)
+            reached[owner[~judged.colliding & ~judged.empty]] = True
+        return reached
 
     def _objects(self, frame: DatasetFrame, graspable: BoolArray) -> list[SceneObject]:
         return [
