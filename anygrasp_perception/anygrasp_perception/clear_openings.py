@@ -88,5 +88,7 @@ def _inner_face(half: Float32Array, depth_m: float, fingers: int) -> Float64Arra
     """
     free = half >= depth_m + _TIP_CLEARANCE_M
     last = half.shape[-1] - fingers + 1
-    fits = np.logical_and.reduce([free[..., 1 + step : last + step] for step in range(fingers)])
+    fits = free[..., 1:last].copy()
+    for step in range(1, fingers):
+        fits &= free[..., 1 + step : last + step]
     return np.where(fits.any(axis=-1), (fits.argmax(axis=-1) + 0.5) * _CELL_M, np.inf)

@@ -114,7 +114,7 @@ class FurtherLook:
         )
         # Of every place first along its best view, as deep as can be; the angles in no order.
         mixed = found.angle_ids * 5 % ANGLE_COUNT
-        order = np.lexsort((mixed, -found.depth_ids, found.pairs))
+        order = np.argsort((found.pairs * config.depths - found.depth_ids) * ANGLE_COUNT + mixed)
         turn = np.empty(len(order), dtype=np.intp)
         turn[order] = _rank_among_equals(place[found.pairs[order]])
         kept = np.argsort(turn, kind="stable")[: config.judged]

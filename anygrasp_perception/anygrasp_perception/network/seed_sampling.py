@@ -13,6 +13,7 @@ from anygrasp_perception.arrays import Float32Array, IntpArray
 __all__ = ["farthest_points"]
 
 _ROUNDING = 1.001  # more than float32 can lose of a distance
+_FEW = 1000  # points whose distances from each other are worth a table
 
 
 def farthest_points(points: Float32Array, count: int, first: int = 0) -> IntpArray:
@@ -22,6 +23,8 @@ def farthest_points(points: Float32Array, count: int, first: int = 0) -> IntpArr
     """
     if len(points) <= count:
         return np.arange(len(points))
+    if len(points) <= _FEW:
+        return _among_few(points, count, first)
     axis = int(np.ptp(points, axis=0).argmax())
     order = np.argsort(points[:, axis], kind="stable")
     columns = np.ascontiguousarray(points[order].T, dtype=np.float32)  # (3, N)
@@ -39,5 +42,19 @@ def farthest_points(points: Float32Array, count: int, first: int = 0) -> IntpArr
         np.subtract(columns[:, part], columns[:, row, None], out=difference[:, part])
         np.einsum("ij,ij->j", difference[:, part], difference[:, part], out=square[part])
         np.minimum(nearest[part], square[part], out=nearest[part])
+        row = int(nearest.argmax())
+    return chosen
+
+
+def _among_few(points: Float32Array, count: int, first: int) -> IntpArray:
+    columns = np.ascontiguousarray(points.T, dtype=np.float32)
+    difference = columns[:, :, None] - columns[:, None, :]
+    squares = np.einsum("ijk,ijk->jk", difference, difference)
+    nearest = np.full(len(points), np.inf, dtype=np.float32)
+    chosen = np.empty(count, dtype=np.intp)
+    row = first
+    for index in range(count):
+        chosen[index] = row
+        np.minimum(nearest, squares[row], out=nearest)
         row = int(nearest.argmax())
     return chosen
