@@ -22,6 +22,7 @@ from anygrasp_perception.camera import CameraIntrinsics, RgbdFrame
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.detector import DetectionRequest, DetectionResult, Detector
 from anygrasp_perception.geometric_detector import GeometricDetector
+from anygrasp_perception.grasp_refinement import RefinementConfig
 from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig, shipped_weights
 
 GEOMETRIC_GOAL_MS = 300.0
@@ -112,6 +113,9 @@ def main() -> None:
         "--threads", type=int, default=2, help="of the network (2); 1, as the node has it, keeps to one core"
     )
     parser.add_argument("--sampled", type=int, default=0, help="see NetworkDetectorConfig.sampled (0)")
+    parser.add_argument(
+        "--turns", type=int, default=RefinementConfig.turns, help="of the further look (%(default)s; 0: none)"
+    )
     parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
     arguments = parser.parse_args()
     if arguments.threads == 1:
@@ -136,7 +140,10 @@ def main() -> None:
         print(f"network: not timed, there are no weights at {arguments.weights}; give some with --weights")
         return
     config = NetworkDetectorConfig(
-        threads=arguments.threads, sampled=arguments.sampled, precision=arguments.precision
+        threads=arguments.threads,
+        sampled=arguments.sampled,
+        precision=arguments.precision,
+        refinement=RefinementConfig(turns=arguments.turns),
     )
     network = NetworkDetector(config, arguments.weights)
     bench(network, plate, frame.cloud, in_plate, runs, NETWORK_GOAL_MS)

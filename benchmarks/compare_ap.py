@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from anygrasp_perception.detector import Detector
 from anygrasp_perception.geometric_detector import GeometricDetector
+from anygrasp_perception.grasp_refinement import RefinementConfig
 from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
 from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig
 from anygrasp_training.dataset import GraspDataset
@@ -40,15 +42,21 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, help="of the network (default: the shipped ones)")
     parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
     parser.add_argument("--only", nargs="+", help="names of detectors (default: all)")
+    parser.add_argument("--scenes", type=int, help="of each dataset, the first ones (default: all)")
+    parser.add_argument("--views", type=int, help="of each scene, the first ones (default: all)")
+    parser.add_argument(
+        "--turns", type=int, default=RefinementConfig.turns, help="of the further look (%(default)s; 0: none)"
+    )
     parser.add_argument("--out", type=Path, help="Markdown file")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    precision = options.precision
-    plain = NetworkDetectorConfig(use_stable_score=False, precision=precision)
-    once = NetworkDetectorConfig(refinement=None, precision=precision)
+    precision, refinement = options.precision, RefinementConfig(turns=options.turns)
+    usual = NetworkDetectorConfig(refinement=refinement, precision=precision)
+    plain = replace(usual, use_stable_score=False)
+    once = replace(usual, refinement=None)
     detectors: dict[str, Detector] = {
         "geometric": GeometricDetector(),
-        "network": NetworkDetector(NetworkDetectorConfig(precision=precision), options.weights),
+        "network": NetworkDetector(usual, options.weights),
         "network, stable score off": NetworkDetector(plain, options.weights),
         "network, no second look": NetworkDetector(once, options.weights),
     }
@@ -60,10 +68,14 @@ def main() -> int:
     ]
     for folder in options.datasets:
         dataset = GraspDataset(folder)
-        rows += [measure(dataset, name, detector) for name, detector in detectors.items()]
+        chosen = {
+            scene: range(dataset.view_count(scene))[: options.views]
+            for scene in dataset.scene_ids[: options.scenes]
+        }
+        rows += [measure(dataset, chosen, name, detector) for name, detector in detectors.items()]
         if dataset.layout.collision_label(dataset.scene_ids[0]).is_file():
             rows += [
-                measure(dataset, f"{name}, fingers of the labels", detectors[name], LABEL_GRIPPER)
+                measure(dataset, chosen, f"{name}, fingers of the labels", detectors[name], LABEL_GRIPPER)
                 for name in ("geometric", "network")
                 if name in detectors
             ]
@@ -93,13 +105,18 @@ How to make the scenes: [ap_geometric.md](ap_geometric.md).
 
 
 def measure(
-    dataset: GraspDataset, name: str, detector: Detector, gripper: GripperGeometry = ROBOTIQ_2F85
+    dataset: GraspDataset,
+    views: dict[int, range],
+    name: str,
+    detector: Detector,
+    gripper: GripperGeometry = ROBOTIQ_2F85,
 ) -> str:
+    """The row of one detector on the views of some scenes."""
     evaluator, scenes, counts = DatasetEvaluator(dataset), [], Counter[str]()
     cpu: list[float] = []
-    for scene in tqdm(dataset.scene_ids, desc=f"{dataset.layout.root.name} {name}", unit="scene"):
+    for scene in tqdm(views, desc=f"{dataset.layout.root.name} {name}", unit="scene"):
         frames = []
-        for view in range(dataset.view_count(scene)):
+        for view in views[scene]:
             frame = dataset.frame(scene, view)
             start = time.process_time()
             grasps = detect_in_frame(detector, frame, MAX_GRASPS, gripper=gripper).grasps

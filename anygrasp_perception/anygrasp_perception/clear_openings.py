@@ -7,9 +7,8 @@ are worth an exact check of collisions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -54,9 +53,9 @@ def find_clear_openings(
     grid = ProfileGrid.covering(
         gripper.max_width_m / 2 + gripper.finger_thickness_m, gripper.finger_height_m / 2, _CELL_M
     )
-    order = np.argsort(views, kind="stable")
     profiles = np.empty((len(places), ANGLE_COUNT, grid.bins), dtype=np.float32)
-    for view, rows in _same(views, order):
+    for view in np.unique(views):
+        rows = np.flatnonzero(views == view)
         rotation = rotations[view].astype(np.float64)
         height_map = rasterise(obstacles, rotation, grid)
         profiles[rows] = height_map.profiles(places[rows], rotation, grid).min(axis=2)
@@ -72,13 +71,6 @@ def find_clear_openings(
         shift, width = (right[good] - left[good]) / 2, right[good] + left[good]
         parts.append((pair, angle, np.full(len(pair), depth), shift, width))
     return ClearOpenings(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def _same(values: IntpArray, order: IntpArray) -> Iterator[tuple[int, IntpArray]]:
-    """Each value and its rows, `order` being what sorts them."""
-    starts = np.flatnonzero(np.diff(values[order], prepend=-1))
-    for start, stop in pairwise([*starts, len(values)]):
-        yield int(values[order[start]]), order[start:stop]
 
 
 def _inner_face(half: Float32Array, depth_m: float, fingers: int) -> Float64Array:

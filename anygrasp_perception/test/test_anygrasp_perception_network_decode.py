@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+import torch
 
 from anygrasp_perception.network.decode import best_cells, decode_cells, final_scores, peak_cells
-from anygrasp_perception.network.grasp_network import GraspPrediction
+from anygrasp_perception.network.grasp_network import EncodedCloud, GraspPrediction
 
 VIEW = 4  # z = 9/300 - 1 = -0.97, azimuth 8 pi (sqrt(5) - 1) / 2: from above, for a camera that looks down
 
@@ -28,6 +29,7 @@ def make_prediction(seeds=1):
         seed_features=np.zeros((seeds, 4), dtype=np.float32),
         grasp_features=np.zeros((seeds, 4), dtype=np.float32),
         durations_s={},
+        encoded=EncodedCloud(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 4)),
     )
 
 

@@ -63,7 +63,7 @@ def look(prediction=None, allowed=None, only=None, **changes):
 
 def deepest_first(group):
     """A judge that can tell all grasps apart."""
-    return group.replace(scores=group.depths + 1e-4 * np.arange(len(group)) / max(len(group), 1))
+    return group.replace(scores=group.depths + 1e-4 * np.arange(len(group)) / len(group))
 
 
 def box_of(group):

@@ -15,8 +15,9 @@ def naive(points, count, first):
 
 
 @pytest.mark.parametrize("shape", [(0.3, 0.02, 0.1), (0.05, 0.4, 0.4), (0.1, 0.1, 2.0)])
-def test_agrees_with_the_definition(shape):
-    points = np.random.default_rng(0).uniform(0, shape, (600, 3)).astype(np.float32)
+@pytest.mark.parametrize("count", [600, 1500])  # few and many go different ways
+def test_agrees_with_the_definition(shape, count):
+    points = np.random.default_rng(0).uniform(0, shape, (count, 3)).astype(np.float32)
     np.testing.assert_array_equal(farthest_points(points, 120, 7), naive(points, 120, 7))
 
 

@@ -212,15 +212,19 @@ def test_request_for_more_than_top_n_is_honoured():
     assert len(grasps) == 6
 
 
-def test_centring_into_a_collision_is_not_done():
-    # A wall 2 cm beside the post: with 12 mm of margin a finger, 14 mm thick, would stand in it.
-    points = make_scene()
+WIDE_MARGIN = PostProcessingConfig(centring_margin_m=0.012)
+
+
+def wall_beside_a_post():
+    """The scene with a wall 2 cm from the first post, which a finger with the wide margin would stand in."""
     wall_y = POSTS_XY[0, 1] - 0.015 - 0.020
     wall = np.random.default_rng(1).uniform((-0.13, wall_y - 0.003, 0.45), (-0.07, wall_y, 0.5), (500, 3))
-    scene = np.vstack([points, wall])
+    return np.vstack([make_scene(), wall])
+
+
+def test_centring_into_a_collision_is_not_done():
     group = grasps_on_posts(POSTS_XY[:1], width_m=0.034)
-    config = PostProcessingConfig(centring_margin_m=0.012)
-    grasps, rejected, _ = post_process(group, scene, DetectionRequest(), config)
+    grasps, rejected, _ = post_process(group, wall_beside_a_post(), DetectionRequest(), WIDE_MARGIN)
     assert rejected.total == 0
     np.testing.assert_array_equal(grasps.translations, group.translations)
     np.testing.assert_array_equal(grasps.widths, group.widths)
@@ -237,16 +241,14 @@ class Tries:
 
 
 def test_further_grasps_too_are_centred_where_there_is_room_and_left_as_they_are_where_there_is_not():
-    points = make_scene()
-    wall_y = POSTS_XY[0, 1] - 0.015 - 0.020
-    wall = np.random.default_rng(1).uniform((-0.13, wall_y - 0.003, 0.45), (-0.07, wall_y, 0.5), (500, 3))
-    scene = np.vstack([points, wall])
+    scene = wall_beside_a_post()
     tight = grasps_on_posts(POSTS_XY[:1], width_m=0.034)
     roomy = grasps_on_posts(POSTS_XY[3:4], shift=(0.0, 0.01), width_m=0.07)
     inside = grasps_on_posts(POSTS_XY[4:5], shift=(0.0, 0.02), width_m=0.03)
     tried = GraspGroup.concatenate([tight, roomy, inside])
-    config = PostProcessingConfig(centring_margin_m=0.012)
-    found, rejected, _ = post_process(GraspGroup.empty(), scene, DetectionRequest(), config, Tries(tried))
+    found, rejected, _ = post_process(
+        GraspGroup.empty(), scene, DetectionRequest(), WIDE_MARGIN, Tries(tried)
+    )
     by_y = found[np.argsort(-found.translations[:, 1])]
     assert len(by_y) == 2
     assert rejected[RejectReason.COLLISION] == rejected.total == 1

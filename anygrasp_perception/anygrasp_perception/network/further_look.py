@@ -86,10 +86,8 @@ class FurtherLook:
             self._left = judge(found) if len(found) else found
         away = _away(self._places, grasps, reach_m)[self._place]
         left, place = self._left[away], self._place[away]
-        first_of_place = np.zeros(len(left), dtype=np.bool_)
         order = np.lexsort((-left.scores, place))
-        first_of_place[order[np.flatnonzero(np.diff(place[order], prepend=-1))]] = True
-        best = np.flatnonzero(first_of_place)
+        best = order[np.diff(place[order], prepend=-1) != 0]
         best = best[np.argsort(-left.scores[best], kind="stable")[:count]]
         kept = np.delete(np.arange(len(left)), best)
         self._left, self._place = left[kept], place[kept]
@@ -99,7 +97,7 @@ class FurtherLook:
         """Openings at places away from the grasps, at most `judged` of them, not scored."""
         config, prediction = self.config, self._prediction
         rows = self._rows_away(grasps, reach_m)
-        if len(rows) == 0 or prediction.encoded is None:
+        if len(rows) == 0:
             return GraspGroup.empty()
         self._places = prediction.points[rows]
         place, view = self._views(self._network.score_views(prediction.encoded, rows))

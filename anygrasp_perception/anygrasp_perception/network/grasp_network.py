@@ -63,7 +63,7 @@ class GraspPrediction:
     seed_features: Float32Array  # (S, C)
     grasp_features: Float32Array  # (S, C')
     durations_s: dict[str, float]  # wall time by stage
-    encoded: EncodedCloud | None = None  # for a further look at other voxels
+    encoded: EncodedCloud  # for a further look at other voxels
 
 
 class GraspNetwork(nn.Module):

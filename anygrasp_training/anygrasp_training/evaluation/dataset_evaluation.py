@@ -20,6 +20,7 @@ from anygrasp_training.evaluation.frame_evaluation import (
     evaluate_frame,
     judge_grasps,
     nearest_objects,
+    scene_collisions,
 )
 from anygrasp_training.evaluation.object_model import ObjectModel, SceneObject, table_cloud
 from anygrasp_training.labels.label_config import LABEL_GRIPPER
@@ -73,16 +74,18 @@ class DatasetEvaluator:
         end 2 cm behind the grasp centre, so that whatever stands higher beside it is hit by their base.
         Raises DatasetError on a scene or view that is not there.
         """
-        frame = self._dataset.frame(scene_id, view)
+        config, frame = self._config, self._dataset.frame(scene_id, view)
         objects = self._objects(frame, np.ones(len(frame.object_ids), dtype=np.bool_))
+        depth_m = LABEL_GRIPPER.finger_length_m - config.gripper.back_length_m
+        long = grasps.replace(
+            translations=grasps.fingertips - depth_m * grasps.approaches,
+            depths=np.full(len(grasps), depth_m),
+            widths=np.clip(grasps.widths, 0.0, config.max_width_m),
+        )
+        hits = scene_collisions(long, objects, self._support(scene_id, frame), config)
+        good = grasps[~hits.colliding & ~hits.empty]
         reached = np.zeros(len(objects), dtype=np.bool_)
-        if len(grasps):
-            owner = nearest_objects(grasps, [target.points_camera_m for target in objects])
-            depth_m = LABEL_GRIPPER.finger_length_m - self._config.gripper.back_length_m
-            centres = grasps.fingertips - depth_m * grasps.approaches
-            long = grasps.replace(translations=centres, depths=np.full(len(grasps), depth_m))
-            judged = self.judge(scene_id, view, long)
-            reached[owner[~judged.colliding & ~judged.empty]] = True
+        reached[nearest_objects(good, [target.points_camera_m for target in objects])] = True
         return reached
 
     def _objects(self, frame: DatasetFrame, graspable: BoolArray) -> list[SceneObject]:

@@ -21,7 +21,7 @@ from anygrasp_training.evaluation.average_precision import precision_at_k
 from anygrasp_training.evaluation.evaluation_config import EvaluationConfig
 from anygrasp_training.evaluation.force_closure import required_friction
 from anygrasp_training.evaluation.object_model import SceneObject
-from anygrasp_training.evaluation.scene_collision import find_collisions
+from anygrasp_training.evaluation.scene_collision import SceneCollisions, find_collisions
 
 __all__ = ["FrameResult", "GraspJudgement", "evaluate_frame", "judge_grasps"]
 
@@ -106,14 +106,21 @@ def judge_grasps(
     grasps: GraspGroup, objects: Sequence[SceneObject], support_points: ArrayLike, config: EvaluationConfig
 ) -> GraspJudgement:
     """Judge grasps, of clipped widths, whose `object_ids` index the objects; as `evaluate_frame` does."""
-    support = np.asarray(support_points, dtype=np.float64).reshape(-1, 3)
-    scene = np.concatenate([*(target.points_camera_m for target in objects), support])
-    collisions = find_collisions(grasps, scene, config.gripper, config.min_points_between)
+    collisions = scene_collisions(grasps, objects, support_points, config)
     friction = np.full(len(grasps), np.inf)
     for index, target in enumerate(objects):
         own = np.flatnonzero((grasps.object_ids == index) & ~collisions.colliding & ~collisions.empty)
         friction[own] = required_friction(grasps[own], target, config.pad)
     return GraspJudgement(friction, collisions.colliding, collisions.empty)
+
+
+def scene_collisions(
+    grasps: GraspGroup, objects: Sequence[SceneObject], support_points: ArrayLike, config: EvaluationConfig
+) -> SceneCollisions:
+    """Check grasps, of clipped widths, against all objects of a frame and their support."""
+    support = np.asarray(support_points, dtype=np.float64).reshape(-1, 3)
+    scene = np.concatenate([*(target.points_camera_m for target in objects), support])
+    return find_collisions(grasps, scene, config.gripper, config.min_points_between)
 
 
 def nearest_objects(group: GraspGroup, model_points: Sequence[Float64Array]) -> IntpArray:
