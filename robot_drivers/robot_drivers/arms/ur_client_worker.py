@@ -179,14 +179,19 @@ class UrClientWorker:
         return self._with_registers(snapshot) if self._registers else snapshot
 
     def _with_registers(self, snapshot: UrSnapshot) -> UrSnapshot:
-        """What our scripts have written, see `ur_script`."""
+        """What our scripts have written, see `ur_script`.
+
+        A new state may come between two reads. The program's state is read first: one that is seen to have
+        ended has by then written that it did its work, unless it was stopped.
+        """
         receive = self._receive
+        playing = receive.getRuntimeState() in _PLAYING
         begun, ended = map(receive.getOutputIntRegister, (BEGUN_REGISTER, ENDED_REGISTER))
         return snapshot._replace(
             operation_id=begun,
             operation_running=begun != ended,
             # A program that has done its work has not been stopped.
-            program_running=begun == ended or receive.getRuntimeState() in _PLAYING,
+            program_running=begun == ended or playing,
             results=tuple(map(receive.getOutputDoubleRegister, RESULT_REGISTERS)),
         )
 
