@@ -54,9 +54,9 @@ def products(network: GraspNetwork, cloud: VoxelCloud) -> list[tuple[int, int, i
     def add(layer: NormalisedLayer, level: VoxelLevel) -> None:
         inputs, outputs = layer.weight.shape[1:]
         if isinstance(layer, SubmanifoldConv):
-            sizes.append((len(level), inputs, outputs))
             if layer.kernel == 3:
-                sizes.extend((len(chunk.source), inputs, outputs) for chunk in level.pairs(3))
+                chunks = (chunk for block in level.blocks(3) for chunk in block.chunks)
+                sizes.extend((len(chunk.source), inputs, outputs) for chunk in chunks)
             else:
                 count = int((level.neighbours(layer.kernel) < len(level)).sum())
                 sizes.append((count // layer.kernel**3, layer.kernel**3 * inputs, outputs))

@@ -39,7 +39,8 @@ def test_points_a_kilometre_away():
     points = np.array([[0, 0, 0.5], [1000, -1000, 1000], [0, 0, 0.5]], dtype=np.float32)
     cloud = voxelise(points, VOXEL_M)
     np.testing.assert_array_equal(cloud.of_point[[0, 2]], cloud.of_point[0])
-    assert len(VoxelBatch.of([cloud]).level.pairs(3)) == 0
+    (block,) = VoxelBatch.of([cloud]).level.blocks(3)
+    assert [chunk.offset for chunk in block.chunks] == [13]  # each with itself alone
 
 
 def test_points_too_far_apart_are_refused():

@@ -16,7 +16,8 @@ def random_coordinates(count=400, edge=9, seed=0):
 def pairs_of(level, kernel):
     return {
         (chunk.offset, source, target)
-        for chunk in level.pairs(kernel)
+        for block in level.blocks(kernel)
+        for chunk in block.chunks
         for source, target in zip(chunk.source.tolist(), chunk.target.tolist(), strict=True)
     }
 
@@ -43,28 +44,52 @@ def test_a_search_finds_what_the_table_holds(kernel, monkeypatch):
     assert pairs_of(searched, kernel) == by_table[1]
 
 
-def test_pairs_are_the_neighbours_without_the_voxel_itself():
+@pytest.fixture(params=[7, 64, 10**6])
+def block_rows(request, monkeypatch):
+    monkeypatch.setattr(voxel_level, "_BLOCK_ROWS", request.param)
+    return request.param
+
+
+def test_pairs_are_the_neighbours(block_rows):
     level = VoxelLevel(random_coordinates())
     neighbours = level.neighbours(3)
     expected = {
         (offset, int(neighbours[offset, row]), row)
         for offset, row in (neighbours < len(level)).nonzero().tolist()
-        if offset != 13
     }
     assert pairs_of(level, 3) == expected
-    assert sum(len(chunk.source) for chunk in level.pairs(3)) == len(expected)
+    chunks = [chunk for block in level.blocks(3) for chunk in block.chunks]
+    assert sum(len(chunk.source) for chunk in chunks) == len(expected)
+
+
+def test_a_target_finds_the_products_of_its_pairs(block_rows, monkeypatch):
+    monkeypatch.setattr(voxel_level, "CHUNK_ROWS", 32)
+    monkeypatch.setattr(voxel_level, "padded_rows", lambda count: -(-count // 8) * 8)
+    level = VoxelLevel(random_coordinates())
+    targets = []
+    for block in level.blocks(3):
+        owner = torch.full((block.rows,), -1)
+        for chunk in block.chunks:
+            assert (owner[chunk.start : chunk.start + chunk.rows] == -1).all()  # chunks do not overlap
+            owner[chunk.start : chunk.start + len(chunk.target)] = chunk.target
+        sizes = torch.diff(block.bags, append=torch.tensor([len(block.products)]))
+        expected = torch.repeat_interleave(torch.arange(len(sizes)) + len(targets), sizes)
+        assert torch.equal(owner[block.products], expected)
+        assert len(block.products.unique()) == len(block.products) == int((owner >= 0).sum())
+        targets += range(len(targets), len(targets) + len(sizes))
+    assert targets == list(range(len(level)))
 
 
 def test_chunks_stay_small_and_are_padded():
     cube = torch.cartesian_prod(torch.tensor([0]), *[torch.arange(14)] * 3)
-    chunks = VoxelLevel(cube).pairs(3)
+    chunks = [chunk for block in VoxelLevel(cube).blocks(3) for chunk in block.chunks]
     assert all(len(chunk.source) <= chunk.rows <= CHUNK_ROWS for chunk in chunks)
-    assert len(chunks) > 26
+    assert len(chunks) > 27
 
 
 def test_clouds_of_a_batch_are_no_neighbours():
     level = VoxelLevel(torch.tensor([[0, 3, 3, 3], [1, 0, 0, 0], [1, 3, 3, 3]]))
-    assert not pairs_of(level, 5)
+    assert pairs_of(level, 5) == {(62, row, row) for row in range(3)}
 
 
 def test_large_voxels_hold_the_eight_small_ones():

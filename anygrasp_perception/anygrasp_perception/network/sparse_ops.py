@@ -20,6 +20,7 @@ from anygrasp_perception.network.voxel_level import Downsampling, VoxelLevel
 __all__ = ["downsample", "linear_rows", "submanifold_conv", "upsample"]
 
 _NARROW = 8  # input channels up to which all offsets are gathered at once: the products would be too thin
+_SUM = 0  # of the modes of embedding_bag
 _GRID_NUMBERS = 1 << 24  # of features on a dense grid (64 MB) that neighbours may be gathered from
 
 
@@ -53,41 +54,43 @@ class _PairedConv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.level, ctx.kernel = level, kernel
-        matrices = weight.unbind()
-        out = matmul_rows(x, matrices[len(matrices) // 2])
-        inputs, outputs = weight.shape[1:]
-        for chunk in level.pairs(kernel):
-            count = len(chunk.source)
-            gathered = scratch("conv_in", chunk.rows, inputs, x)
-            product = scratch("conv_out", chunk.rows, outputs, x)
-            torch.index_select(x, 0, chunk.source, out=gathered[:count])
-            torch.mm(gathered, matrices[chunk.offset], out=product)
-            out.index_add_(0, chunk.target, product[:count])
-        return out
+        return _convolve(x, weight, level, kernel)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         gradient = gradients[0].contiguous()
-        middle = len(weight) // 2
         inputs, outputs = weight.shape[1:]
-        transposed = weight.transpose(1, 2)
-        x_gradient = matmul_rows(gradient, transposed[middle])
         w_gradient = torch.zeros_like(weight)
-        w_gradient[middle] = weight_gradient(x, gradient)
-        for chunk in ctx.level.pairs(ctx.kernel):
-            count = len(chunk.source)
-            gathered = scratch("conv_in", chunk.rows, inputs, x)
-            arriving = scratch("conv_out", chunk.rows, outputs, x)
-            product = scratch("conv_back", chunk.rows, inputs, x)
-            torch.index_select(x, 0, chunk.source, out=gathered[:count])
-            torch.index_select(gradient, 0, chunk.target, out=arriving[:count])
-            gathered[count:] = 0
-            arriving[count:] = 0
-            w_gradient[chunk.offset].addmm_(gathered.t(), arriving)
-            torch.mm(arriving, transposed[chunk.offset], out=product)
-            x_gradient.index_add_(0, chunk.source, product[:count])
+        for block in ctx.level.blocks(ctx.kernel):
+            for chunk in block.chunks:
+                count = len(chunk.source)
+                gathered = scratch("conv_in", chunk.rows, inputs, x)
+                arriving = scratch("conv_back", chunk.rows, outputs, x)
+                torch.index_select(x, 0, chunk.source, out=gathered[:count])
+                torch.index_select(gradient, 0, chunk.target, out=arriving[:count])
+                gathered[count:] = 0
+                arriving[count:] = 0
+                w_gradient[chunk.offset].addmm_(gathered.t(), arriving)
+        # Neighbours are mutual: what a voxel passed on comes back from the opposite side.
+        x_gradient = _convolve(gradient, weight.flip(0).transpose(1, 2), ctx.level, ctx.kernel)
         return x_gradient, w_gradient, None, None
+
+
+def _convolve(x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
+    """Products of pairs side by side, then each target's summed: faster than adding them one by one."""
+    matrices = weight.unbind()
+    inputs, outputs = weight.shape[1:]
+    parts = []
+    for block in level.blocks(kernel):
+        products = scratch("conv_out", block.rows, outputs, x)
+        for chunk in block.chunks:
+            gathered = scratch("conv_in", chunk.rows, inputs, x)
+            torch.index_select(x, 0, chunk.source, out=gathered[: len(chunk.source)])
+            into = products[chunk.start : chunk.start + chunk.rows]
+            torch.mm(gathered, matrices[chunk.offset], out=into)
+        parts.append(torch.embedding_bag(products, block.products, block.bags, mode=_SUM)[0])
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 class _GatheredConv(torch.autograd.Function):

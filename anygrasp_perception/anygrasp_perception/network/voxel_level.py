@@ -12,11 +12,13 @@ from torch import Tensor
 
 from anygrasp_perception.network.matmul import CHUNK_ROWS, padded_rows
 
-__all__ = ["Downsampling", "PairChunk", "VoxelLevel", "kernel_offsets"]
+__all__ = ["Downsampling", "PairChunk", "TargetBlock", "VoxelLevel", "kernel_offsets"]
 
 _MARGIN = 2  # free voxels around the box, so that neighbours of the outermost are inside; half a kernel
 _TABLE_VOXELS = 1 << 25  # of a box that may have a dense table (128 MB); larger ones are searched
 _KEY_LIMIT = 1 << 62
+_PRODUCT_ROWS = 4096  # a block's products are a multiple: few sizes, and memory is prepared for each
+_BLOCK_ROWS = 8192  # of targets whose products a CPU keeps at a time: they should stay in its largest cache
 
 
 @cache
@@ -33,7 +35,18 @@ class PairChunk:
     offset: int
     source: Tensor  # (n,) rows that are read
     target: Tensor  # (n,) rows that are added to
+    start: int  # of their products among those of the block
     rows: int  # n, rounded up to a size whose matrix product is prepared
+
+
+@dataclass(frozen=True, eq=False)
+class TargetBlock:
+    """All pairs of some targets, each voxel with itself included."""
+
+    chunks: list[PairChunk]
+    rows: int  # of the products of all chunks, or more
+    products: Tensor  # (p,) rows of these: those of the first target, then those of the next
+    bags: Tensor  # (t,) where in `products` each target begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +74,7 @@ class VoxelLevel:
         self._steps = torch.tensor([y * z, z, 1], device=coordinates.device)
         keys = coordinates[:, 0] * (x * y * z) + ((coordinates[:, 1:] + _MARGIN) * self._steps).sum(dim=1)
         self.keys = keys
-        self._pairs: dict[int, list[PairChunk]] = {}
+        self._blocks: dict[int, list[TargetBlock]] = {}
         self._neighbours: dict[int, Tensor] = {}
 
     @classmethod
@@ -92,25 +105,41 @@ class VoxelLevel:
         found = torch.searchsorted(self.keys, wanted).clamp_(max=count - 1)
         return torch.where(self.keys[found] == wanted, found, count)
 
-    def pairs(self, kernel: int) -> list[PairChunk]:
-        """Return all pairs of neighbours but each voxel with itself, in chunks of one offset each."""
-        if kernel not in self._pairs:
-            shifts = self.shifts(kernel)
-            chunks = []
-            # Neighbours are mutual: half of the offsets tell the pairs of the opposite ones.
-            found = self._find(self.keys[None] + shifts[: len(shifts) // 2, None])
-            for offset, neighbours in enumerate(found):
-                target = (neighbours < len(self)).nonzero()[:, 0]
-                source = neighbours[target]
-                on_cpu, count = source.device.type == "cpu", len(source)
-                for first in range(0, count, CHUNK_ROWS if on_cpu else max(count, 1)):
-                    part = slice(first, first + CHUNK_ROWS if on_cpu else count)
-                    one, other = source[part], target[part]
-                    rows = padded_rows(len(one)) if on_cpu else count
-                    chunks.append(PairChunk(offset, one, other, rows))
-                    chunks.append(PairChunk(len(shifts) - 1 - offset, other, one, rows))
-            self._pairs[kernel] = chunks
-        return self._pairs[kernel]
+    def blocks(self, kernel: int) -> list[TargetBlock]:
+        """Return all pairs of neighbours, in blocks of targets that together are all rows in their order."""
+        if kernel not in self._blocks:
+            neighbours = self.neighbours(kernel)
+            step = _BLOCK_ROWS if neighbours.device.type == "cpu" else len(self)
+            self._blocks[kernel] = [
+                self._block(neighbours[:, first : first + step], first) for first in range(0, len(self), step)
+            ]
+        return self._blocks[kernel]
+
+    def _block(self, neighbours: Tensor, first: int) -> TargetBlock:
+        """The block of targets from row `first` on, whose neighbours (kernel^3, t) are given."""
+        on_cpu = neighbours.device.type == "cpu"
+        there = neighbours < len(self)
+        offsets, targets = there.nonzero(as_tuple=True)
+        sources, targets = neighbours[there], targets + first
+        counts = there.sum(dim=1).tolist()
+        chunks, starts = list[PairChunk](), list[int]()
+        begin = rows = 0
+        for offset, count in enumerate(counts):
+            starts.append(rows - begin)
+            for done in range(0, count, CHUNK_ROWS if on_cpu else max(count, 1)):
+                size = min(CHUNK_ROWS, count - done) if on_cpu else count
+                part = slice(begin + done, begin + done + size)
+                padded = padded_rows(size) if on_cpu else size
+                chunks.append(PairChunk(offset, sources[part], targets[part], rows, padded))
+                rows += padded
+            begin += count
+        # Only the last chunk of an offset is padded: its products lie equally further on than its pairs.
+        further = torch.tensor(starts, device=targets.device)
+        of_pair = torch.empty_like(neighbours)
+        of_pair[there] = torch.arange(begin, device=targets.device) + further[offsets]
+        products, per_target = of_pair.t()[there.t()], there.sum(dim=0)
+        rows = -(-rows // _PRODUCT_ROWS) * _PRODUCT_ROWS
+        return TargetBlock(chunks, rows, products, per_target.cumsum(dim=0) - per_target)
 
     @cached_property
     def down(self) -> Downsampling:
