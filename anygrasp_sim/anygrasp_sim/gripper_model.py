@@ -32,8 +32,9 @@ _ACTUATOR_LIMIT = 5.0  # of the Menagerie actuator, reached at the highest force
 # The Menagerie actuator damps speed over stiffness for this long; ahead by it, the fingers keep up.
 _FEEDFORWARD_S = 0.1
 
-_STOPPED_M_S = 0.004
-_STOP_TIME_S = 0.04  # without motion until the fingers count as stopped
+# The fingers count as stopped when they have come no nearer than this for so long, however they tremble.
+_STOP_STEP_M = 0.00016
+_STOP_TIME_S = 0.04
 _TOLERANCE_M = 0.0015
 _LOST_M = 0.004  # fingers that move on by this after stopping have lost their object
 
@@ -62,7 +63,8 @@ class SimulatedGripper:
         self._drivers = [
             model.joint(f"{GRIPPER_PREFIX}{side}_driver_joint").qposadr[0] for side in ("left", "right")
         ]
-        self._target_m = self._setpoint_m = self._last_width_m = self._stopped_at_m = OPEN_WIDTH_M
+        self._target_m = self._setpoint_m = self._stopped_at_m = OPEN_WIDTH_M
+        self._nearest_m = 0.0  # to the target, since the fingers set off
         self._speed_m_s = _SPEED_RANGE_M_S[1]
         self._closing = False
         self._still_s = 0.0
@@ -89,7 +91,8 @@ class SimulatedGripper:
         target = float(np.clip(width_m, 0, OPEN_WIDTH_M))
         if target != self._target_m:
             self._target_m = target
-            self._setpoint_m = self._last_width_m = self.width_m
+            self._setpoint_m = self.width_m
+            self._nearest_m = abs(self._setpoint_m - target)
             self._closing = target < self._setpoint_m
             self._still_s = 0.0
             self._contact = GripperContact.MOVING
@@ -106,11 +109,15 @@ class SimulatedGripper:
             if abs(width - self._stopped_at_m) < _LOST_M:
                 return
             self._contact = GripperContact.MOVING  # what had stopped them is gone
-        stopped = abs(width - self._last_width_m) < _STOPPED_M_S * dt_s
-        self._last_width_m = width
-        held_back = stopped and abs(width - self._setpoint_m) > _TOLERANCE_M
+            self._nearest_m, self._still_s = abs(width - self._target_m), 0.0
+        left_m = abs(width - self._target_m)
+        nearer = left_m < self._nearest_m - _STOP_STEP_M
+        if nearer:
+            self._nearest_m = left_m
+        # Not before the set point has run ahead: at first the fingers have nothing to follow.
+        held_back = not nearer and abs(width - self._setpoint_m) > _TOLERANCE_M
         self._still_s = self._still_s + dt_s if held_back else 0.0
-        if abs(width - self._target_m) <= _TOLERANCE_M:
+        if left_m <= _TOLERANCE_M:
             self._contact, self._stopped_at_m = GripperContact.AT_POSITION, self._target_m
         elif self._still_s >= _STOP_TIME_S:
             self._contact, self._stopped_at_m = self._touched, width

@@ -120,6 +120,22 @@ def test_a_block_stops_the_fingers_and_is_reported():
     assert rig.gripper.width_m == pytest.approx(0.04, abs=3e-3)
 
 
+def test_fingers_that_tremble_on_a_block_count_as_stopped():
+    rig = Rig(block_m=0.04)
+    size = rig.model.geom("block").size
+    rig.gripper.command(0.0, 1.0, 0.5)
+    widths = []
+    while rig.gripper.contact is GripperContact.MOVING:
+        assert rig.data.time < 1.0
+        size[1] = 0.02 + 0.0004 * np.sin(2 * np.pi * 20 * rig.data.time)
+        rig.run(STEP_S)
+        widths.append(rig.gripper.width_m)
+    assert rig.gripper.contact is GripperContact.OBJECT_WHILE_CLOSING
+    last = np.array(widths[-20:])  # 40 ms
+    assert np.ptp(last) > 2e-4  # they did tremble, and faster than what counted as standing still before
+    assert last.mean() == pytest.approx(0.04, abs=3e-3)
+
+
 def test_closing_to_just_the_width_of_a_block_counts_as_arrived():
     rig = Rig(block_m=0.04)
     rig.gripper.command(0.041, 1.0, 0.5)
