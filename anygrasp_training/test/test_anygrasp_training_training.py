@@ -278,7 +278,7 @@ def test_weights_can_be_trained_on(folder, tmp_path):
 @pytest.fixture(scope="module")
 def collected(folder, tmp_path_factory):
     """Samples of both frames, with what the shipped verifier likes among them."""
-    config = CollectingConfig(frames=2, grasps=30, refined=20)
+    config = CollectingConfig(frames=2, grasps=30, refined=20, openings=25)
     out = tmp_path_factory.mktemp("samples")
     return collect_samples(NetworkDetector(), [folder], out, config), config
 
@@ -287,7 +287,7 @@ def test_samples_are_judged_by_the_meshes(folder, collected):
     files, config = collected
     samples = read_samples(files)
     assert len(files) == 2
-    assert 60 < len(samples) <= 2 * (30 * 4 + 20)
+    assert 60 < len(samples) <= 2 * (30 * 4 + 20 + 25)
     holds = samples.friction <= 1.2
     assert holds.shape[1] == 5
     assert 0.02 < holds[:, 0].mean() < 0.98
@@ -301,6 +301,9 @@ def test_samples_are_judged_by_the_meshes(folder, collected):
     first = read_samples(files[:1])
     np.testing.assert_array_equal(again.friction, first.friction)
     np.testing.assert_array_equal(again.crops, first.crops)
+    fewer = dataclasses.replace(config, openings=0)
+    without = frame_samples(NetworkDetector(), dataset, DatasetEvaluator(dataset), 0, view, fewer)
+    assert len(again) - 25 <= len(without) < len(again)
 
 
 def test_frames_collected_before_are_kept(folder, collected):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 import math
@@ -20,7 +21,7 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig, vary_grasps
 from anygrasp_perception.network.grasp_crops import CropShape, crop_grasps
 from anygrasp_perception.network.verifier import grasp_context
-from anygrasp_perception.network_detector import NetworkDetector
+from anygrasp_perception.network_detector import NetworkDetector, Proposals
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
 from anygrasp_training.dataset import DatasetError, GraspDataset
 from anygrasp_training.evaluation.dataset_detection import workspace_request
@@ -40,6 +41,7 @@ class CollectingConfig:
     grasps: int = 250  # of the network, free of collision, no two alike
     variations: int = 3  # tried near each of these, before collisions
     refined: int = 200  # of those that a verifier thinks best after refinement, where there is one
+    openings: int = 200  # drawn at places away from what it thinks sure, see `FurtherLook`
     from_above_share: float = (
         0.4  # of the frames: approaches within a cone about straight down, as from a bin
     )
@@ -56,7 +58,7 @@ class CollectingConfig:
         for name in ("frames", "grasps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"CollectingConfig.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("variations", "refined", "off_times"):
+        for name in ("variations", "refined", "openings", "off_times"):
             if getattr(self, name) < 0:
                 raise ValueError(f"CollectingConfig.{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.from_above_share <= 1:
@@ -140,9 +142,17 @@ def frame_samples(
         near = vary_grasps(first[np.repeat(np.arange(len(first)), config.variations)], rng, config.vary)
         parts = [first, post_process(near, grid, found.request, every)[0]]
         if detector.verifier is not None and config.refined:
-            refiner = GraspRefiner(detector.verifier, found.surface, rng, config.vary, use_stable_score=False)
+            openings = _openings(found, rng, config, detector.verifier.judge(passed, found.surface), passed)
+            refiner = GraspRefiner(
+                detector.verifier,
+                found.surface,
+                rng,
+                config.vary,
+                use_stable_score=False,
+                further=found.further,
+            )
             liked, _, _ = post_process(found.grasps, grid, found.request, loose, refiner)
-            parts.append(liked.top(config.refined))
+            parts += [liked.top(config.refined), post_process(openings, grid, found.request, every)[0]]
         grasps = GraspGroup.concatenate(parts)
         crops = crop_grasps(grasps, found.surface, config.crop)
     carried_out = [grasps, *(_off_plan(grasps, rng, config) for _ in range(config.off_times))]
@@ -153,6 +163,27 @@ def frame_samples(
         judged.reshape(len(carried_out), len(grasps)).T.astype(np.float32),
         np.full(len(grasps), scene_id),
     )
+
+
+def _openings(
+    found: Proposals,
+    rng: np.random.Generator,
+    config: CollectingConfig,
+    scores: Float32Array,
+    passed: GraspGroup,
+) -> GraspGroup:
+    """Openings of the further look that nobody chose, a few at each place away from what is sure."""
+    parts = [GraspGroup.empty()]
+    sure = passed[scores >= config.vary.sure_score]
+    look = copy.copy(found.further)  # the detector's own has yet to search
+    while look is not None and (wanted := config.openings - sum(map(len, parts))) > 0:
+        more = look.away_from(
+            sure, config.vary.uncovered_m, wanted, lambda tried: tried.replace(scores=rng.random(len(tried)))
+        )
+        if len(more) == 0:
+            break
+        parts.append(more)
+    return GraspGroup.concatenate(parts)
 
 
 def _off_plan(grasps: GraspGroup, rng: np.random.Generator, config: CollectingConfig) -> GraspGroup:
