@@ -105,12 +105,12 @@ class SimulatedGripper:
         ahead = self._setpoint_m + motion / dt_s * _FEEDFORWARD_S
         self._data.ctrl[self._actuator] = driver_angle(ahead) * _COMMAND_PER_RAD
         width = self.width_m
+        left_m = abs(width - self._target_m)
         if self._contact is not GripperContact.MOVING:
             if abs(width - self._stopped_at_m) < _LOST_M:
                 return
             self._contact = GripperContact.MOVING  # what had stopped them is gone
-            self._nearest_m, self._still_s = abs(width - self._target_m), 0.0
-        left_m = abs(width - self._target_m)
+            self._nearest_m, self._still_s = left_m, 0.0
         nearer = left_m < self._nearest_m - _STOP_STEP_M
         if nearer:
             self._nearest_m = left_m

@@ -19,9 +19,10 @@ from anygrasp_perception.arrays import Float32Array
 from anygrasp_perception.atomic_files import whole_or_not
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.grasp_refinement import GraspRefiner, RefinementConfig, vary_grasps
+from anygrasp_perception.network.further_look import FurtherLook
 from anygrasp_perception.network.grasp_crops import CropShape, crop_grasps
 from anygrasp_perception.network.verifier import grasp_context
-from anygrasp_perception.network_detector import NetworkDetector, Proposals
+from anygrasp_perception.network_detector import NetworkDetector
 from anygrasp_perception.post_processing import PostProcessingConfig, post_process
 from anygrasp_training.dataset import DatasetError, GraspDataset
 from anygrasp_training.evaluation.dataset_detection import workspace_request
@@ -141,8 +142,12 @@ def frame_samples(
         first = passed[np.sort(rng.permutation(len(passed))[: config.grasps])]
         near = vary_grasps(first[np.repeat(np.arange(len(first)), config.variations)], rng, config.vary)
         parts = [first, post_process(near, grid, found.request, every)[0]]
+        if detector.verifier is not None and config.openings:
+            scores = detector.verifier.judge(passed, found.surface)
+            sure = passed[scores >= config.vary.sure_score]
+            openings = _openings(found.further, sure, rng, config)
+            parts.append(post_process(openings, grid, found.request, every)[0])
         if detector.verifier is not None and config.refined:
-            openings = _openings(found, rng, config, detector.verifier.judge(passed, found.surface), passed)
             refiner = GraspRefiner(
                 detector.verifier,
                 found.surface,
@@ -152,7 +157,7 @@ def frame_samples(
                 further=found.further,
             )
             liked, _, _ = post_process(found.grasps, grid, found.request, loose, refiner)
-            parts += [liked.top(config.refined), post_process(openings, grid, found.request, every)[0]]
+            parts.append(liked.top(config.refined))
         grasps = GraspGroup.concatenate(parts)
         crops = crop_grasps(grasps, found.surface, config.crop)
     carried_out = [grasps, *(_off_plan(grasps, rng, config) for _ in range(config.off_times))]
@@ -166,16 +171,11 @@ def frame_samples(
 
 
 def _openings(
-    found: Proposals,
-    rng: np.random.Generator,
-    config: CollectingConfig,
-    scores: Float32Array,
-    passed: GraspGroup,
+    further: FurtherLook | None, sure: GraspGroup, rng: np.random.Generator, config: CollectingConfig
 ) -> GraspGroup:
     """Openings of the further look that nobody chose, a few at each place away from what is sure."""
-    parts = [GraspGroup.empty()]
-    sure = passed[scores >= config.vary.sure_score]
-    look = copy.copy(found.further)  # the detector's own has yet to search
+    parts = list[GraspGroup]()
+    look = copy.copy(further)  # the one given has yet to search
     while look is not None and (wanted := config.openings - sum(map(len, parts))) > 0:
         more = look.away_from(
             sure, config.vary.uncovered_m, wanted, lambda tried: tried.replace(scores=rng.random(len(tried)))
