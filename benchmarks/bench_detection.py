@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument(
         "--turns", type=int, default=RefinementConfig.turns, help="of the further look (%(default)s; 0: none)"
     )
-    parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
+    parser.add_argument("--precision", default="float32", help="of the backbone, or bfloat16 (%(default)s)")
     arguments = parser.parse_args()
     if arguments.threads == 1:
         use_one_core()

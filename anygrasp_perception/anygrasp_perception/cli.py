@@ -121,7 +121,10 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--device", metavar="NAME", default="cpu", help="the network computes on (cpu), or cuda")
     how.add_argument("--threads", metavar="N", type=int, default=1, help="it computes with on a cpu (1)")
     how.add_argument(
-        "--precision", metavar="NAME", default="auto", help="float32 or bfloat16; default: what is fast here"
+        "--precision",
+        metavar="NAME",
+        default="float32",
+        help="of the network: float32 or bfloat16 (%(default)s)",
     )
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="NPZ", type=Path, help="grasps and their provenance")

@@ -19,7 +19,7 @@ def create_detector(
     device: str = "cpu",
     threads: int = 1,
     sampled: int = 0,
-    precision: str = "auto",
+    precision: str = "float32",
 ) -> Detector:
     """The detector called `name`, with its default configuration.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from anygrasp_perception import compiled
 from anygrasp_perception.approach_steering import steer_into_cone, views_near_cone
 from anygrasp_perception.arrays import BoolArray, Float32Array
 from anygrasp_perception.blas_threads import one_blas_thread
@@ -182,7 +183,7 @@ class NetworkDetector:
             if config.sampled:
                 with timed(found.durations_s, "sampling"):
                     group = GraspGroup.concatenate([group, _sampled(cloud, request, config.sampled)])
-        with _torch_threads(config.threads):
+        with _compute_threads(config.threads, self.network.is_compiled):
             grasps, dropped, durations = post_process(
                 group, found.surface.grid, found.request, config.post_processing, refiner, found.support
             )
@@ -209,7 +210,7 @@ class NetworkDetector:
         views = (
             None if request.approach is None else views_near_cone(request.approach, request.approach_cone_rad)
         )
-        with _torch_threads(config.threads):
+        with _compute_threads(config.threads, self.network.is_compiled):
             prediction = self.network.predict(voxels, rng, allowed, views, config.objects_only)
         durations |= prediction.durations_s
         if len(prediction.seeds) == 0:
@@ -322,17 +323,23 @@ def _obstacle_normals(
 
 
 @contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Compute with so many threads, then with as many as before; 0 changes nothing."""
+def _compute_threads(count: int, compiled_network: bool) -> Iterator[None]:
+    """Compute with so many threads, then with as many as before; 0: as many as torch is set to.
+
+    Where everything heavy is compiled torch keeps to one: a second one of its own would spin after each of
+    its products, on a core that the compiled ones need.
+    """
     before = torch.get_num_threads()
-    if count in (0, before):
-        yield
-        return
-    torch.set_num_threads(count)
+    count = count or before
+    of_torch = 1 if compiled_network else count
+    if of_torch != before:
+        torch.set_num_threads(of_torch)
     try:
-        yield
+        with compiled.threads(count):
+            yield
     finally:
-        torch.set_num_threads(before)
+        if of_torch != before:
+            torch.set_num_threads(before)
 
 
 def _check_device(name: str) -> None:

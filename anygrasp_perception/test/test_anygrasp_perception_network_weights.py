@@ -115,7 +115,7 @@ def test_bfloat16_computes_nearly_the_same_and_gives_float32(network, path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"precision": "float8"}, "no precision 'float8'; choose one of auto, float32, bfloat16"),
+        ({"precision": "float8"}, "no precision 'float8'; choose one of float32, bfloat16"),
         ({"precision": "bfloat16", "fold": False}, "inference with backend 'torch' only"),
         ({"precision": "bfloat16", "backend": "minkowski"}, "inference with backend 'torch' only"),
     ],
@@ -123,10 +123,3 @@ def test_bfloat16_computes_nearly_the_same_and_gives_float32(network, path):
 def test_a_precision_that_cannot_be(path, asked, message):
     with pytest.raises(ValueError, match=message):
         load_network(path, **asked)
-
-
-@pytest.mark.parametrize(("has_it", "wanted"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_asks_the_processor(path, monkeypatch, has_it, wanted):
-    monkeypatch.setattr("anygrasp_perception.network.weights.multiplies_bfloat16", lambda: has_it)
-    assert next(load_network(path, precision="auto").backbone.parameters()).dtype == wanted
-    assert next(load_network(path, precision="auto", fold=False).backbone.parameters()).dtype == torch.float32

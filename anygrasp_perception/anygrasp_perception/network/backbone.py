@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from anygrasp_perception.network.layers import Downsample, ResidualBlock, SubmanifoldConv, Upsample
 from anygrasp_perception.network.network_config import INPUT_CHANNELS, NetworkConfig
+from anygrasp_perception.network.row_pairs import one_to_one
+from anygrasp_perception.network.row_products import is_compiled, row_products
 from anygrasp_perception.network.sparse_ops import linear_rows
 from anygrasp_perception.network.voxel_level import VoxelLevel
 
@@ -48,4 +50,7 @@ class SparseUNet(nn.Module):
         skips.pop()
         for up, decoder, above in zip(self.ups, self.decoders, reversed(levels[:-1]), strict=True):
             x = decoder(torch.cat([up(x, above.down), skips.pop()], dim=1), above)
-        return linear_rows(x, self.out.weight.t()) + self.out.bias
+        weight = self.out.weight.t()[None]
+        if is_compiled(x, weight):
+            return row_products(x, weight, one_to_one(len(x)), self.out.bias)
+        return linear_rows(x, weight[0]) + self.out.bias

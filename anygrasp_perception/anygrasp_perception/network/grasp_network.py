@@ -77,6 +77,14 @@ class GraspNetwork(nn.Module):
         self.view_head = ViewHead(config)
         self.crop_head = CropHead(config)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether inference runs in what Numba compiles, not in torch."""
+        weight = self.crop_head.shared.weight
+        of_torch = isinstance(self.backbone, SparseUNet)
+        dtype = next(self.backbone.parameters()).dtype
+        return of_torch and weight.device.type == "cpu" and dtype == torch.float32
+
     def encode(self, batch: VoxelBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return features (N, C), objectness logits (N, 2) and graspness (N,) of a batch's voxels."""
         dtype = next(self.backbone.parameters()).dtype

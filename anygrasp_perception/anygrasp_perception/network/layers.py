@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from anygrasp_perception.network.row_pairs import RowPairs, one_to_one
+from anygrasp_perception.network.row_products import is_compiled, row_products
 from anygrasp_perception.network.sparse_ops import downsample, linear_rows, submanifold_conv, upsample
 from anygrasp_perception.network.voxel_level import Downsampling, VoxelLevel
 
@@ -39,13 +42,27 @@ class NormalisedLayer(nn.Module):
         self.register_buffer("bias", bias.detach())
         self.norm = None
 
-    def finish(self, x: Tensor) -> Tensor:
-        """Normalise and activate what the weight gave, (N, O)."""
+    def run(
+        self,
+        x: Tensor,
+        pairs: Callable[[], RowPairs],
+        product: Callable[[], Tensor],
+        added: Tensor | None = None,
+    ) -> Tensor:
+        """Return what the weight makes of x (N, I), with `added` (M, O), normalised and activated.
+
+        In one pass over `pairs()` where `is_compiled`, otherwise from `product()`.
+        """
+        if self.norm is None and is_compiled(x, self.weight):
+            return row_products(x, self.weight, pairs(), self.bias, added, self.activate)
+        y = product()
         if self.norm is not None:
-            x = self.norm(x)
+            y = self.norm(y)
         elif self.bias is not None:
-            x = x.add_(self.bias)
-        return torch.relu_(x) if self.activate else x
+            y = y.add_(self.bias)
+        if added is not None:
+            y = y.add_(added)
+        return torch.relu_(y) if self.activate else y
 
 
 class SubmanifoldConv(NormalisedLayer):
@@ -55,9 +72,14 @@ class SubmanifoldConv(NormalisedLayer):
         super().__init__(kernel**3, inputs, outputs, inputs * kernel**3 * _NEIGHBOUR_SHARE, activate)
         self.kernel = kernel
 
-    def forward(self, x: Tensor, level: VoxelLevel) -> Tensor:
-        """Map x (N, I) on the level's N voxels to (N, O)."""
-        return self.finish(submanifold_conv(x, self.weight, level, self.kernel))
+    def forward(self, x: Tensor, level: VoxelLevel, added: Tensor | None = None) -> Tensor:
+        """Map x (N, I) on the level's N voxels to (N, O); `added` (N, O) is added before the activation."""
+        return self.run(
+            x,
+            lambda: level.pairs(self.kernel),
+            lambda: submanifold_conv(x, self.weight, level, self.kernel),
+            added,
+        )
 
 
 class Downsample(NormalisedLayer):
@@ -68,7 +90,7 @@ class Downsample(NormalisedLayer):
 
     def forward(self, x: Tensor, down: Downsampling) -> Tensor:
         """Map x (N, I) to the N' voxels of the lower level, (N', O)."""
-        return self.finish(downsample(x, self.weight, down))
+        return self.run(x, lambda: down.child_pairs, lambda: downsample(x, self.weight, down))
 
 
 class Upsample(NormalisedLayer):
@@ -79,7 +101,7 @@ class Upsample(NormalisedLayer):
 
     def forward(self, x: Tensor, down: Downsampling) -> Tensor:
         """Map x (N', I) of the lower level to the N voxels above it, (N, O)."""
-        return self.finish(upsample(x, self.weight, down))
+        return self.run(x, lambda: down.parent_pairs, lambda: upsample(x, self.weight, down))
 
 
 class Linear(NormalisedLayer):
@@ -90,7 +112,7 @@ class Linear(NormalisedLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, I) to (N, O)."""
-        return self.finish(linear_rows(x, self.weight[0]))
+        return self.run(x, lambda: one_to_one(len(x)), lambda: linear_rows(x, self.weight[0]))
 
 
 class ResidualBlock(nn.Module):
@@ -99,10 +121,11 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = SubmanifoldConv(inputs, outputs)
-        self.second = SubmanifoldConv(outputs, outputs, activate=False)
+        self.second = SubmanifoldConv(outputs, outputs)
         self.shortcut = None if inputs == outputs else Linear(inputs, outputs, activate=False)
 
     def forward(self, x: Tensor, level: VoxelLevel) -> Tensor:
         """Map x (N, I) on the level's N voxels to (N, O)."""
-        y = self.second(self.first(x, level), level)
-        return torch.relu_(y.add_(x if self.shortcut is None else self.shortcut(x)))
+        came_in = x if self.shortcut is None else self.shortcut(x)
+        result: Tensor = self.second(self.first(x, level), level, came_in)
+        return result

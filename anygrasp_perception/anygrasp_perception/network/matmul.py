@@ -20,7 +20,6 @@ __all__ = [
     "CHUNK_ROWS",
     "fast_float32",
     "matmul_rows",
-    "multiplies_bfloat16",
     "padded_rows",
     "scratch",
     "weight_gradient",
@@ -128,14 +127,6 @@ def fast_float32() -> Iterator[bool]:
             _mode_users -= 1
             if _mode_users == 0:
                 switch.fp32_precision = _mode_before
-
-
-@cache
-def multiplies_bfloat16() -> bool:
-    """Whether this processor has instructions for products in bfloat16; without them they are slower."""
-    tell = getattr(torch.cpu, "get_capabilities", None)  # not in older ones
-    capabilities: dict[str, object] = {} if tell is None else tell()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @cache

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+from anygrasp_perception.arrays import Float64Array, Int32Array
+from anygrasp_perception.compiled import compiled, in_parts, thread_count
 from anygrasp_perception.network.voxel_level import VoxelLevel
 
 __all__ = ["voxel_normals"]
@@ -24,9 +26,8 @@ def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
     x, y, z = points.double().unbind(dim=1)  # not centred: a cloud has the same normals in every batch
     one = torch.ones_like(x)
     moments = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=1)
-    neighbours = level.neighbours(_KERNEL)
     for _ in range(2):
-        moments = _summed(moments, neighbours)
+        moments = _summed(moments, level)
     count, x, y, z, *products = moments.unbind(dim=1)
     x, y, z = x / count, y / count, z / count
     means = (x * x, x * y, x * z, y * y, y * z, z * z)
@@ -35,13 +36,30 @@ def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
     return torch.where(normals[:, 2:] > 0, -normals, normals).to(points.dtype)
 
 
-def _summed(rows: Tensor, neighbours: Tensor) -> Tensor:
-    """Sum of each row (N, C) and those of its neighbours (K, N), N where there is none."""
+def _summed(rows: Tensor, level: VoxelLevel) -> Tensor:
+    """Sum of each voxel's row (N, C) and those of its neighbours."""
+    if rows.device.type == "cpu":
+        sums = torch.zeros_like(rows)
+        values, parts, into = rows.contiguous().numpy(), level.pairs(_KERNEL).parts, sums.numpy()
+
+        def add(start: int, stop: int) -> None:
+            for part in parts[start:stop]:
+                _sum_rows(values, part.sources, part.targets, into)
+
+        in_parts(add, len(parts), 1, thread_count())
+        return sums
     padded = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
     total = torch.zeros_like(rows)
-    for each in neighbours:
+    for each in level.neighbours(_KERNEL):
         total += padded.index_select(0, each)
     return total
+
+
+@compiled
+def _sum_rows(values: Float64Array, sources: Int32Array, targets: Int32Array, sums: Float64Array) -> None:
+    for pair in range(len(sources)):
+        for column in range(values.shape[1]):
+            sums[targets[pair], column] += values[sources[pair], column]
 
 
 def _least_axis(spread: Tensor) -> Tensor:

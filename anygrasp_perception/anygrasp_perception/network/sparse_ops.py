@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sparse convolutions as gathers and matrix products, forward and backward.
 
+In torch alone, for GPUs and all precisions; float32 on a CPU goes through `row_products`.
+
 A submanifold convolution is, for each kernel offset, a product of the rows that have a neighbour there;
 stride-2 convolutions need no pairs: eight children lie side by side in one row. autograd's own backward of
 the gathers would be ten times slower, so each operation brings its own.
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 
 from anygrasp_perception.network.matmul import CHUNK_ROWS, matmul_rows, scratch, weight_gradient
+from anygrasp_perception.network.row_products import is_compiled, row_products
 from anygrasp_perception.network.voxel_level import Downsampling, VoxelLevel
 
 __all__ = ["downsample", "linear_rows", "submanifold_conv", "upsample"]
@@ -79,6 +82,8 @@ class _PairedConv(torch.autograd.Function):
 
 def _convolve(x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
     """Products of pairs side by side, then each target's summed: faster than adding them one by one."""
+    if is_compiled(x, weight):
+        return row_products(x, weight, level.pairs(kernel))
     matrices = weight.unbind()
     inputs, outputs = weight.shape[1:]
     parts = []
@@ -100,6 +105,8 @@ class _GatheredConv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, level: VoxelLevel, kernel: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.level, ctx.kernel = level, kernel
+        if is_compiled(x, weight):
+            return row_products(x, weight, level.pairs(kernel))
         flat = weight.reshape(-1, weight.shape[2])
         return torch.cat([matmul_rows(rows, flat) for rows, _ in _gathered(x, level, kernel)])
 

@@ -7,10 +7,12 @@ import itertools
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from anygrasp_perception.network.matmul import CHUNK_ROWS, padded_rows
+from anygrasp_perception.network.row_pairs import RowPairs, neighbour_pairs, pairs_of
 
 __all__ = ["Downsampling", "PairChunk", "TargetBlock", "VoxelLevel", "kernel_offsets"]
 
@@ -56,6 +58,21 @@ class Downsampling:
     level: VoxelLevel
     slot: Tensor  # (N,) 8 x row of the large voxel + octant
 
+    @cached_property
+    def child_pairs(self) -> RowPairs:
+        """Each small voxel and the large one that it is in, by octant."""
+        rows = np.full((len(self.level), 8), len(self.slot))
+        rows.reshape(-1)[self.slot.numpy()] = np.arange(len(self.slot))
+        return pairs_of(np.ascontiguousarray(rows.T), len(self.slot))
+
+    @cached_property
+    def parent_pairs(self) -> RowPairs:
+        """Each large voxel and the small ones in it, by octant."""
+        large, octant = np.divmod(self.slot.numpy(), 8)
+        rows = np.full((8, len(large)), len(self.level))
+        rows[octant, np.arange(len(large))] = large
+        return pairs_of(rows, len(self.level))
+
 
 class VoxelLevel:
     """N occupied voxels, sorted; tables are made at first use and kept.
@@ -76,6 +93,7 @@ class VoxelLevel:
         self.keys = keys
         self._blocks: dict[int, list[TargetBlock]] = {}
         self._neighbours: dict[int, Tensor] = {}
+        self._pairs: dict[int, RowPairs] = {}
 
     @classmethod
     def of(cls, coordinates: Tensor) -> tuple[VoxelLevel, Tensor]:
@@ -95,6 +113,13 @@ class VoxelLevel:
         if kernel not in self._neighbours:
             self._neighbours[kernel] = self._find(self.keys[None] + self.shifts(kernel)[:, None])
         return self._neighbours[kernel]
+
+    def pairs(self, kernel: int) -> RowPairs:
+        """Return each voxel with each of its neighbours, itself included, by offset; on a CPU only."""
+        if kernel not in self._pairs:
+            shifts = self.shifts(kernel).numpy()
+            self._pairs[kernel] = neighbour_pairs(self.keys.numpy(), shifts, self.box_voxels)
+        return self._pairs[kernel]
 
     def _find(self, wanted: Tensor) -> Tensor:
         count = len(self)

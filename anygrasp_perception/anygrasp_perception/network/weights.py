@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from anygrasp_perception.atomic_files import write_atomically
 from anygrasp_perception.network.backbone import SparseUNet
 from anygrasp_perception.network.grasp_network import GraspNetwork
-from anygrasp_perception.network.matmul import multiplies_bfloat16
 from anygrasp_perception.network.minkowski_backend import MinkowskiUNet
 from anygrasp_perception.network.network_config import NetworkConfig
 from anygrasp_perception.network.verifier import GraspVerifier, VerifierConfig
@@ -39,7 +38,7 @@ __all__ = [
 FORMAT = "anygrasp-geometry-1"
 VERIFIER_FORMAT = "anygrasp-verifier-1"
 BACKENDS = ("torch", "minkowski")
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16")
 
 
 class WeightsError(RuntimeError):
@@ -75,8 +74,7 @@ def load_network(
     """Read a network, ready for inference; `fold=False` to train it on.
 
     The `backend` runs the sparse convolutions: "torch", or "minkowski" where MinkowskiEngine is installed.
-    `precision` is theirs: "float32", "bfloat16" with the backend torch (`GraspNetwork.reduce_precision`), or
-    "auto": bfloat16 on processors that multiply in it.
+    `precision` is theirs: "float32", or "bfloat16" with the backend torch (`GraspNetwork.reduce_precision`).
     Raises WeightsError when the file is missing, broken, of another kind, or does not fit its own config,
     MinkowskiMissingError, and ValueError on another backend or precision or one that cannot train.
     """
@@ -86,9 +84,6 @@ def load_network(
         raise ValueError("backend 'minkowski' is for inference only; train with backend 'torch'")
     if precision not in PRECISIONS:
         raise ValueError(f"no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    if precision == "auto":
-        reducible = backend == "torch" and fold and torch.device(device).type == "cpu"
-        precision = "bfloat16" if reducible and multiplies_bfloat16() else "float32"
     if precision == "bfloat16" and (backend != "torch" or not fold):
         raise ValueError("precision 'bfloat16' is for inference with backend 'torch' only")
     header, tensors = read_weights(path, FORMAT, "anygrasp-train geometry")

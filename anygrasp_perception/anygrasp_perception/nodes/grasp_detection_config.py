@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anygrasp_bringup.dataclass_parameters import ConfigError
+from anygrasp_perception.compile_ahead import compile_ahead
 from anygrasp_perception.detector import Detector, DetectorError
 from anygrasp_perception.detectors import DEFAULT_DETECTOR, create_detector
 from anygrasp_perception.gripper import ROBOTIQ_2F85, GripperGeometry
@@ -21,7 +22,7 @@ class GraspDetectionConfig:
     weights: str = ""  # file of the network's weights; empty: those that ship
     device: str = "cpu"  # what the network computes on, as torch names it
     threads: int = 1  # the network computes with on a cpu; more pay off only where cores are idle
-    precision: str = "auto"  # of the network's backbone: float32, bfloat16, or what this processor is fast in
+    precision: str = "float32"  # of the network's backbone, or bfloat16
     sampled: int = 0  # grasps of the geometric detector that the network judges too; takes 0.3 s more
     continuous: bool = True  # publish grasps of the newest image while somebody subscribes
     max_grasps: int = 100  # at most so many grasps in an answer
@@ -39,8 +40,10 @@ class GraspDetectionConfig:
     def make_detector(self) -> Detector:
         """The detector these values describe. Raises ConfigError when it cannot be made."""
         try:
-            return create_detector(
+            detector = create_detector(
                 self.detector, self.weights, self.device, self.threads, self.sampled, self.precision
             )
         except (ValueError, DetectorError) as error:
             raise ConfigError(f"detector {self.detector!r}: {error}") from error
+        compile_ahead(detector)  # not while the first image waits
+        return detector
