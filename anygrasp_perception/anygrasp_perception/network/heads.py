@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M, VIEW_COUNT
 from anygrasp_perception.network.layers import Linear
 from anygrasp_perception.network.network_config import NetworkConfig
+from anygrasp_perception.network.pooled_layers import pooled_layers, pools_compiled
 
 __all__ = ["WIDTH_SCALE", "CropHead", "CropPrediction", "PointHead", "ViewHead"]
 
@@ -101,6 +102,12 @@ class CropHead(nn.Module):
         used[rows] = True
         compact = (used.cumsum(0) - 1)[rows]
         projected = self.features(features[used])
+        weights = [self.local.weight.t(), self.shared.weight[0]]
+        if self.shared.norm is None and self.shared.bias is not None and pools_compiled(local, weights):
+            biases = [self.local.bias, self.shared.bias]
+            again = rows[:, 1:] == rows[:, :1]  # a cylinder with few points repeats them in their order
+            counts = torch.where(again.any(dim=1), again.int().argmax(dim=1) + 1, rows.shape[1])
+            return pooled_layers(local, weights, biases, projected, compact, counts)
         parts = []
         # Statistics of a batch need all of it; without them a part at a time stays in the cache.
         step = _CHUNK_SEEDS if self.shared.norm is None and not rows.is_cuda else max(len(rows), 1)

@@ -19,6 +19,7 @@ from anygrasp_perception.arrays import Float32Array
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.grasp_crops import CROP_CHANNELS, CropShape, SurfacePoints, crop_grasps
 from anygrasp_perception.network.matmul import fast_float32
+from anygrasp_perception.network.pooled_layers import pooled_layers, pools_compiled
 
 __all__ = ["GraspVerifier", "VerifierConfig", "grasp_context"]
 
@@ -81,21 +82,26 @@ class GraspVerifier(nn.Module):
 
     def forward(self, crops: Tensor, context: Tensor) -> Tensor:
         """Map crops (G, K, CROP_CHANNELS) and contexts (G, CONTEXT_CHANNELS) to logits (G, 2 x frictions)."""
+        weights = [layer.weight.t() for layer in (self.first, self.second, self.third)]
+        if pools_compiled(crops, weights):
+            biases = [layer.bias for layer in (self.first, self.second, self.third)]
+            pooled = pooled_layers(_widened(crops, context), weights, biases)
+            return self._join(pooled, context)
         # A part at a time stays in the cache; gradients want it whole.
         step = max(len(crops), 1) if self.training or crops.is_cuda else _CHUNK_GRASPS
         parts = [
             self._pool(crops[start : start + step], context[start : start + step])
             for start in range(0, max(len(crops), 1), step)
         ]
-        hidden = torch.relu(self.joint(torch.relu(torch.cat([torch.cat(parts), context], dim=1))))
+        return self._join(torch.cat(parts), context)
+
+    def _join(self, pooled: Tensor, context: Tensor) -> Tensor:
+        hidden = torch.relu(self.joint(torch.relu(torch.cat([pooled, context], dim=1))))
         logits: Tensor = self.out(torch.relu(self.hidden(hidden)))
         return logits
 
     def _pool(self, crops: Tensor, context: Tensor) -> Tensor:
-        half = (context[:, :1, None] * (_NEAR_M / 2)).clamp_min(_MIN_HALF_WIDTH_M)
-        y = crops[:, :, 1:2]
-        # A plane through the finger and the share of the opening are not linear in what is given.
-        x = torch.cat([crops[:, :, :3] / _NEAR_M, (y.abs() - half) / _NEAR_M, y / half, crops[:, :, 3:]], 2)
+        x = _widened(crops, context)
         rows = self.third(torch.relu(self.second(torch.relu(self.first(x.flatten(0, 1))))))
         return torch.relu(rows.view(x.shape[0], x.shape[1], rows.shape[1]).amax(dim=1))
 
@@ -116,6 +122,14 @@ class GraspVerifier(nn.Module):
                 probabilities = torch.sigmoid(self(crops, context)).mean(dim=1)
                 scores[start : start + _JUDGED_AT_ONCE] = probabilities.cpu().numpy()
         return scores
+
+
+def _widened(crops: Tensor, context: Tensor) -> Tensor:
+    """Crops (G, K, CROP_CHANNELS) over the size that is looked at, and what is not linear in them."""
+    half = (context[:, :1, None] * (_NEAR_M / 2)).clamp_min(_MIN_HALF_WIDTH_M)
+    y = crops[:, :, 1:2]
+    # A plane through the finger, and the share of the opening.
+    return torch.cat([crops[:, :, :3] / _NEAR_M, (y.abs() - half) / _NEAR_M, y / half, crops[:, :, 3:]], 2)
 
 
 def grasp_context(grasps: GraspGroup) -> Float32Array:
