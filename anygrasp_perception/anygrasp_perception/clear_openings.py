@@ -14,6 +14,7 @@ import numpy as np
 
 from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
 from anygrasp_perception.closing_profile import ProfileGrid, rasterise
+from anygrasp_perception.compiled import in_parts, thread_count
 from anygrasp_perception.grasp import ANGLE_COUNT
 from anygrasp_perception.gripper import GripperGeometry
 
@@ -54,11 +55,16 @@ def find_clear_openings(
         gripper.max_width_m / 2 + gripper.finger_thickness_m, gripper.finger_height_m / 2, _CELL_M
     )
     profiles = np.empty((len(places), ANGLE_COUNT, grid.bins), dtype=np.float32)
-    for view in np.unique(views):
-        rows = np.flatnonzero(views == view)
-        rotation = rotations[view].astype(np.float64)
-        height_map = rasterise(obstacles, rotation, grid)
-        profiles[rows] = height_map.profiles(places[rows], rotation, grid).min(axis=2)
+    used = np.unique(views)
+
+    def look(start: int, stop: int) -> None:
+        for view in used[start:stop]:
+            rows = np.flatnonzero(views == view)
+            rotation = rotations[view].astype(np.float64)
+            height_map = rasterise(obstacles, rotation, grid)
+            profiles[rows] = height_map.profiles(places[rows], rotation, grid).min(axis=2)
+
+    in_parts(look, len(used), 1, thread_count())
     fingers = int(np.ceil(gripper.finger_thickness_m / _CELL_M))
     middle, highest = profiles[..., grid.half_bins], profiles.min(axis=-1)
     parts = []

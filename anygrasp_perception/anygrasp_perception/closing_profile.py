@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
+from anygrasp_perception.compiled import compiled
 from anygrasp_perception.grasp import ANGLE_COUNT
 
 __all__ = ["HeightMap", "ProfileGrid", "rasterise"]
@@ -110,5 +111,22 @@ def rasterise(points: Float32Array, rotation: Float64Array, grid: ProfileGrid) -
     rows = int(row.max()) + grid.reach + 1 - first[0]
     columns = int(column.max()) + grid.reach + 1 - first[1]
     tops = np.full(rows * columns, np.inf, dtype=np.float32)
-    np.minimum.at(tops, (row - first[0]) * columns + (column - first[1]), x)
+    _lower(tops, row, column, np.ascontiguousarray(x), first[0], first[1], columns)
     return HeightMap(tops, first, columns)
+
+
+@compiled
+def _lower(
+    tops: Float32Array,
+    row: IntpArray,
+    column: IntpArray,
+    x: Float32Array,
+    first_row: int,
+    first_column: int,
+    columns: int,
+) -> None:
+    """Let each cell be no more than any x (M,) in it."""
+    for point in range(len(x)):
+        cell = (row[point] - first_row) * columns + column[point] - first_column
+        if x[point] < tops[cell]:
+            tops[cell] = x[point]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.cloud import PointCloud
 from anygrasp_perception.collision import CollisionConfig
+from anygrasp_perception.compiled import compiled
 from anygrasp_perception.detector import DetectionRequest
 from anygrasp_perception.gripper import GripperGeometry
 from anygrasp_perception.network.voxel_cloud import VoxelCloud
@@ -54,26 +55,24 @@ class NearScene:
 
 def look_near(cloud: PointCloud, request: DetectionRequest, config: NearSceneConfig) -> NearScene:
     """Crop a cloud with points to what matters for the request, and thin what is left."""
-    x, y, z = cloud.points.T
-    sideways = 2 * config.max_depth_m  # of any lens
-    in_range = (z > config.min_depth_m) & (z < config.max_depth_m) & (np.abs(x) < sideways)
-    in_range &= np.abs(y) < sideways
-    rows = np.flatnonzero(in_range)
-    outside = _distance_outside(cloud.points, rows, request)
+    points = np.require(cloud.points, np.float32, ("C", "W"))  # another kind would be compiled for
+    rows = _in_range(points, config.min_depth_m, config.max_depth_m)
+    in_range = len(rows)
+    outside = _distance_outside(points, rows, request)
     reachable = outside <= max(gripper_reach_m(request.gripper), config.context_m)
     rows, outside = rows[reachable], outside[reachable]
     step = max(1, -(-len(rows) // config.max_points))
     rows, visible = rows[::step], outside[::step] <= config.context_m
     ruled_out = RejectCounts()
     if not visible.any():
-        far = len(cloud) - int(np.count_nonzero(in_range))
+        far = len(cloud) - in_range
         nothing_asked_for = (
             RejectReason.OUTSIDE_REGION if request.target_mask is None else RejectReason.OFF_TARGET
         )
         ruled_out.add(RejectReason.OUT_OF_RANGE, far)
         ruled_out.add(nothing_asked_for, len(cloud) - far)
     target = None if request.target_mask is None else request.target_mask[rows]
-    return NearScene(cloud.points[rows], visible, target, ruled_out)
+    return NearScene(points[rows], visible, target, ruled_out)
 
 
 def gripper_reach_m(gripper: GripperGeometry) -> float:
@@ -93,8 +92,10 @@ def share_of_points(voxels: VoxelCloud, mask: BoolArray) -> Float32Array:
 
 def _distance_outside(points: Float32Array, rows: IntpArray, request: DetectionRequest) -> Float32Array:
     """How far (R,) the rows lie outside the region and outside the target's box, along the farthest axis."""
-    chosen = points[rows]
     outside = np.zeros(len(rows), dtype=np.float32)
+    if request.region_min is None and request.target_mask is None:
+        return outside
+    chosen = points[rows]
     if request.region_min is not None and request.region_max is not None:
         T = request.T_region_camera.astype(np.float32)
         local = chosen @ T[:3, :3].T + T[:3, 3]
@@ -109,9 +110,26 @@ def _distance_outside(points: Float32Array, rows: IntpArray, request: DetectionR
 
 def _outside_box(points: Float32Array, lower: ArrayLike, upper: ArrayLike) -> Float32Array:
     low, high = np.asarray(lower, dtype=np.float32), np.asarray(upper, dtype=np.float32)
+    return _farthest_outside(points, low, high)
+
+
+@compiled
+def _in_range(points: Float32Array, min_depth_m: float, max_depth_m: float) -> IntpArray:
+    """Rows of points (P, 3) in that range of depth that a lens may see."""
+    rows = np.empty(len(points), dtype=np.intp)
+    found = 0
+    sideways = 2 * max_depth_m  # of any lens
+    for row in range(len(points)):
+        rows[found] = row
+        inside = (points[row, 2] > min_depth_m) & (points[row, 2] < max_depth_m)
+        found += inside & (abs(points[row, 0]) < sideways) & (abs(points[row, 1]) < sideways)
+    return rows[:found].copy()
+
+
+@compiled
+def _farthest_outside(points: Float32Array, low: Float32Array, high: Float32Array) -> Float32Array:
     outside = np.zeros(len(points), dtype=np.float32)
-    for axis in range(3):  # numpy is slow along an axis of three
-        column = points[:, axis]
-        np.maximum(outside, low[axis] - column, out=outside)
-        np.maximum(outside, column - high[axis], out=outside)
+    for row in range(len(points)):
+        for axis in range(3):
+            outside[row] = max(outside[row], low[axis] - points[row, axis], points[row, axis] - high[axis])
     return outside

@@ -4,9 +4,9 @@
 import math
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from anygrasp_perception.arrays import Float64Array, IntpArray
+from anygrasp_perception.compiled import compiled
 from anygrasp_perception.grasp_group import GraspGroup
 
 __all__ = ["grasp_nms", "symmetric_rotation_angle"]
@@ -28,22 +28,69 @@ def grasp_nms(
     """
     if not (translation_m >= 0 and angle_rad >= 0):
         raise ValueError(f"limits must be >= 0, got translation_m {translation_m}, angle_rad {angle_rad}")
-    kept: list[int] = []
     if len(group) == 0:
         return np.zeros(0, dtype=np.intp)
-    tree = cKDTree(group.translations)
-    alive = np.ones(len(group), dtype=bool)
-    R = group.rotation_matrices
-    for best in np.argsort(-group.scores, kind="stable"):
+    places = group.translations
+    axis = int(np.ptp(places, axis=0).argmax())
+    along = np.argsort(places[:, axis], kind="stable")
+    rank = np.empty(len(group), dtype=np.intp)
+    rank[along] = np.arange(len(group))
+    best_first = np.argsort(-group.scores, kind="stable")
+    kept = _keep_best(
+        np.ascontiguousarray(places[along]),
+        np.ascontiguousarray(group.rotation_matrices[along]),
+        axis,
+        rank[best_first],
+        translation_m,
+        angle_rad,
+        len(group) if max_kept is None else max_kept,
+    )
+    return along[kept]
+
+
+@compiled
+def _keep_best(
+    places: Float64Array,
+    rotations: Float64Array,
+    axis: int,
+    best_first: IntpArray,
+    translation_m: float,
+    angle_rad: float,
+    most: int,
+) -> IntpArray:
+    """Rows to keep of grasps at places (N, 3), sorted along the axis; `best_first` (N,): rows by score."""
+    kept = np.empty(len(best_first), dtype=np.intp)
+    count = 0
+    alive = np.ones(len(best_first), dtype=np.bool_)
+    along = np.ascontiguousarray(places[:, axis])
+    for best in best_first:
+        if count == most:
+            break
         if not alive[best]:
             continue
-        kept.append(int(best))
-        if len(kept) == max_kept:
-            break
-        near = np.asarray(tree.query_ball_point(group.translations[best], translation_m), dtype=np.intp)
-        near = near[alive[near]]
-        alive[near[symmetric_rotation_angle(R[best], R[near]) <= angle_rad]] = False
-    return np.asarray(kept, dtype=np.intp)
+        kept[count] = best
+        count += 1
+        first = np.searchsorted(along, along[best] - translation_m)
+        for other in range(first, len(along)):
+            if along[other] > along[best] + translation_m:
+                break
+            if not alive[other]:
+                continue
+            square = 0.0
+            for k in range(3):
+                square += (places[other, k] - places[best, k]) ** 2
+            if square > translation_m**2:
+                continue
+            x, y, z = 0.0, 0.0, 0.0  # cosines between like axes
+            for k in range(3):
+                x += rotations[best, k, 0] * rotations[other, k, 0]
+                y += rotations[best, k, 1] * rotations[other, k, 1]
+                z += rotations[best, k, 2] * rotations[other, k, 2]
+            cosine = (x + abs(y + z) - 1.0) / 2.0  # as in `symmetric_rotation_angle`
+            if math.acos(min(max(cosine, -1.0), 1.0)) <= angle_rad:
+                alive[other] = False
+        alive[best] = False
+    return kept[:count].copy()
 
 
 def symmetric_rotation_angle(R_a: Float64Array, R_b: Float64Array) -> Float64Array:

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, Float64Array, IntpArray, check_points
+from anygrasp_perception.box_search import BOX_SLACK_M, look_in_boxes
+from anygrasp_perception.compiled import in_parts, thread_count
 
 __all__ = ["LocalPoints", "PointGrid", "spatial_chunks"]
 
-_BOXES_PER_BLOCK = 48  # neighbours, compared with the cells about them in one product
-
+_BOXES_AT_ONCE = 64  # of one thread
+_MAX_CELLS_ALONG = 1000  # of one axis; of a wider cloud the cells are larger
 _MAX_SPAN_M = 100.0  # wider than any depth camera sees
 
 
@@ -67,9 +68,8 @@ class LocalPoints:
 class PointGrid:
     """A cloud (N, 3) in metres, indexed once and queried for many boxes.
 
-    Whole cells are tested against all boxes with matrix products; only points of cells that touch a box
-    are looked at one by one. Raises ValueError on NaN points, on no points, on a cloud wider than 100 m
-    and on a bad cell size.
+    Only points in the cells about a box are looked at. Raises ValueError on NaN points, on no points, on a
+    cloud wider than 100 m and on a bad cell size.
     """
 
     def __init__(self, points: ArrayLike, cell_m: float = 0.015) -> None:
@@ -85,15 +85,18 @@ class PointGrid:
             raise ValueError(
                 f"the cloud spans {span:.0f} m, limit {_MAX_SPAN_M:.0f} m: is it in millimetres?"
             )
+        cell_m = max(cell_m, span / _MAX_CELLS_ALONG)
         cells = ((columns - origin) / np.float32(cell_m)).astype(np.intp)
-        keys = np.ravel_multi_index(tuple(cells), tuple(cells.max(axis=1) + 1))
-        self._order = np.argsort(keys)
+        self._shape = cells.max(axis=1) + 1
+        keys = np.ravel_multi_index(tuple(cells), tuple(self._shape))
+        self._order = np.argsort(keys, kind="stable")
         self._sorted = columns.take(self._order, axis=1)
-        self._starts = np.flatnonzero(np.diff(keys.take(self._order), prepend=-1))
-        self._counts = np.diff(self._starts, append=len(array))
-        occupied = cells.take(self._order.take(self._starts), axis=1)
-        self._centres = ((occupied + 0.5) * cell_m + origin).astype(np.float32)  # (3, C)
-        self._cell_radius = cell_m * np.sqrt(3.0) / 2.0
+        self._cells, starts = np.unique(keys.take(self._order), return_index=True)
+        self._starts = np.append(starts, len(array))
+        # Cells above each other are a column; their keys follow each other, and so do their points.
+        of_column = np.arange(self._shape[0] * self._shape[1] + 1) * self._shape[2]
+        self._columns = np.searchsorted(self._cells, of_column)
+        self._origin, self._cell_m = origin[:, 0].astype(np.float64), cell_m
 
     @classmethod
     def of(cls, points: ArrayLike | PointGrid) -> PointGrid:
@@ -106,54 +109,46 @@ class PointGrid:
     def near_boxes(
         self, origins: Float64Array, rotations: Float64Array, lower: ArrayLike, upper: ArrayLike
     ) -> LocalPoints:
-        """Return all points inside the boxes, and some just outside, in the boxes' frames.
+        """Return all points inside the boxes, in the boxes' frames; those just outside by rounding too.
 
         `origins` (B, 3) and `rotations` (B, 3, 3) place the box frames; `lower` and `upper` (3,) or
         (B, 3) are the corners in those frames, metres.
         """
         count = len(origins)
-        exact = np.einsum("bik,bi->bk", rotations, origins)  # the origins in the boxes' axes
-        lower, upper = np.broadcast_to(lower, (count, 3)), np.broadcast_to(upper, (count, 3))
-        middles = ((lower + upper) / 2 + exact).astype(np.float32)
-        reaches = ((upper - lower) / 2 + self._cell_radius).astype(np.float32)
-        axes = np.ascontiguousarray(rotations.swapaxes(1, 2), dtype=np.float32)  # (B, 3, 3) rows x, y, z
-        boxes, cells = self._touching(axes, middles, reaches)
+        frames = np.ascontiguousarray(rotations, dtype=np.float64)
+        places = np.ascontiguousarray(origins, dtype=np.float64)
+        low = np.array(np.broadcast_to(lower, (count, 3)), dtype=np.float64, order="C") - BOX_SLACK_M
+        high = np.array(np.broadcast_to(upper, (count, 3)), dtype=np.float64, order="C") + BOX_SLACK_M
+        parts: dict[int, tuple[IntpArray, IntpArray, Float32Array]] = {}
 
-        sizes = self._counts[cells]
-        ends = np.concatenate([[0], np.cumsum(sizes)])
-        places = np.arange(ends[-1]) + np.repeat(self._starts[cells] - ends[:-1], sizes)
-        bounds = ends[np.searchsorted(boxes, np.arange(count + 1))]
-        scene = self._sorted.take(places, axis=1)
-        local = np.empty_like(scene)
-        for box, (start, end) in enumerate(pairwise(bounds)):
-            np.matmul(axes[box], scene[:, start:end], out=local[:, start:end])
-        local -= np.repeat(exact.T.astype(np.float32), np.diff(bounds), axis=1)
-        return LocalPoints(bounds, self._order.take(places), local[0], local[1], local[2])
+        def look(start: int, stop: int) -> None:
+            parts[start] = look_in_boxes(
+                self._sorted,
+                self._order,
+                self._cells,
+                self._starts,
+                self._columns,
+                self._shape,
+                self._origin,
+                self._cell_m,
+                frames[start:stop],
+                places[start:stop],
+                low[start:stop],
+                high[start:stop],
+            )
 
-    def _touching(
-        self, axes: Float32Array, middles: Float32Array, reaches: Float32Array
-    ) -> tuple[IntpArray, IntpArray]:
-        """Return the pairs of a box and an occupied cell near it, sorted by box and cell."""
-        boxes, cells = [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)]
-        centres = np.einsum("bji,bj->bi", axes, middles)  # of the boxes, in the cloud's frame
-        radii = np.linalg.norm(reaches, axis=1)
-        for block in spatial_chunks(centres, _BOXES_PER_BLOCK):
-            reach = radii[block].max()
-            low, high = centres[block].min(axis=0) - reach, centres[block].max(axis=0) + reach
-            inside = (self._centres > low[:, None]) & (self._centres < high[:, None])
-            close = np.flatnonzero(inside.all(axis=0))
-            nearby = self._centres.take(close, axis=1)
-            touching = np.ones((len(block), len(close)), dtype=bool)
-            for axis in range(3):
-                distance = axes[block, axis] @ nearby
-                distance -= middles[block, axis, None]
-                touching &= np.abs(distance, out=distance) <= reaches[block, axis, None]
-            box, cell = np.divmod(np.flatnonzero(touching), max(len(close), 1))
-            boxes.append(block[box])
-            cells.append(close[cell])
-        joined = np.concatenate(boxes)
-        order = np.argsort(joined, kind="stable")
-        return joined[order], np.concatenate(cells)[order]
+        in_parts(look, count, _BOXES_AT_ONCE, thread_count())
+        if not parts:
+            return LocalPoints(np.zeros(1, dtype=np.intp), *_nothing_found())
+        counts, rows, local = zip(*(parts[start] for start in sorted(parts)), strict=True)
+        bounds = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        x, y, z = np.concatenate(local, axis=1)
+        return LocalPoints(bounds, np.concatenate(rows), x, y, z)
+
+
+def _nothing_found() -> tuple[IntpArray, Float32Array, Float32Array, Float32Array]:
+    none = np.zeros(0, dtype=np.float32)
+    return np.zeros(0, dtype=np.intp), none, none, none
 
 
 def spatial_chunks(points: Float32Array, size: int) -> list[IntpArray]:

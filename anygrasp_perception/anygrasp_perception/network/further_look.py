@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.clear_openings import find_clear_openings
+from anygrasp_perception.compiled import compiled
 from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M, fibonacci_views, rotation_from_approach
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.gripper import GripperGeometry
@@ -101,9 +102,9 @@ class FurtherLook:
             return GraspGroup.empty()
         self._places = prediction.points[rows]
         place, view = self._views(self._network.score_views(prediction.encoded, rows))
-        near = cKDTree(self._places).query(self._obstacles, distance_upper_bound=config.reach_m)[0]
+        near = _near_any(self._obstacles, self._places, config.reach_m)
         found = find_clear_openings(
-            self._obstacles[np.isfinite(near)],
+            self._obstacles[near],
             self._places[place],
             view,
             view_rotations(),
@@ -181,3 +182,21 @@ def _rank_among_equals(values: IntpArray) -> IntpArray:
     rank = np.empty(len(values), dtype=np.intp)
     rank[order] = np.arange(len(values)) - begins
     return rank
+
+
+@compiled
+def _near_any(points: Float32Array, places: Float32Array, reach_m: float) -> BoolArray:
+    """Which of points (P, 3) are nearer than that to one of the places (R, 3)."""
+    near = np.zeros(len(points), dtype=np.bool_)
+    last = 0  # the place that the point before was near, and so maybe this one
+    for point in range(len(points)):
+        for turn in range(len(places)):
+            place = (last + turn) % len(places)
+            dx = points[point, 0] - places[place, 0]
+            dy = points[point, 1] - places[place, 1]
+            dz = points[point, 2] - places[place, 2]
+            if dx * dx + dy * dy + dz * dz < reach_m * reach_m:
+                near[point] = True
+                last = place
+                break
+    return near

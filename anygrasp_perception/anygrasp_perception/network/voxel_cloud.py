@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anygrasp_perception.arrays import Float32Array, IntpArray
+from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
+from anygrasp_perception.compiled import compiled
 from anygrasp_perception.network.normals import voxel_normals
 from anygrasp_perception.network.voxel_level import VoxelLevel
 
@@ -44,34 +45,78 @@ def voxelise(
     """
     if len(points) == 0:
         raise ValueError("no points to voxelise: nothing was measured; check the depth image")
-    finite = np.isfinite(points)
-    if not finite.all():
-        bad = np.count_nonzero(~finite.all(axis=1))
-        raise ValueError(f"{bad} of {len(points)} points are NaN or infinite; drop them before")
+    points = np.require(points, np.float32, ("C", "W"))  # another kind would be compiled for
     # The grid passes through the camera, not the cloud's corner: one outlier does not move all cells.
-    cells = np.floor(points / np.float32(voxel_m)).astype(np.int64)
-    cells -= cells.min(axis=0)
-    size = cells.max(axis=0) + 1
-    if float(size[0]) * float(size[1]) * float(size[2]) > 2.0**62:
+    lowest, highest, bad = _extent(points, np.float32(voxel_m))
+    if bad:
+        raise ValueError(f"{bad} of {len(points)} points are NaN or infinite; drop them before")
+    size = highest - lowest + 1
+    if not size.prod() <= 2.0**62:
         raise ValueError(
             f"points span {size * voxel_m} m, too far for voxels of {voxel_m} m; drop far-away points"
         )
-    keys = (cells[:, 0] * size[1] + cells[:, 1]) * size[2] + cells[:, 2]
-    unique, of_point = _number(keys, int(size.prod()))
+    cells = size.astype(np.int64)
+    keys = _keys(points, np.float32(voxel_m), lowest, cells)
+    unique, of_point = _number(keys, int(cells.prod()))
     kept = np.arange(len(unique))
     if max_voxels is not None and len(unique) > max_voxels:
         if rng is None:
             raise ValueError(f"{len(unique)} voxels exceed {max_voxels}; give an rng to choose some")
         kept = np.sort(rng.permutation(len(unique))[:max_voxels])
-    counts = np.bincount(of_point, minlength=len(unique))
-    sums = [np.bincount(of_point, weights=points[:, axis], minlength=len(unique)) for axis in range(3)]
-    means = (np.stack(sums, axis=-1)[kept] / counts[kept, None]).astype(np.float32)
     new_row = np.full(len(unique), -1, dtype=np.intp)
     new_row[kept] = np.arange(len(kept))
+    of_point = new_row[of_point]
+    means = _means(points, of_point, len(kept))
     chosen = unique[kept]
-    plane = size[1] * size[2]
-    xyz = np.stack([chosen // plane, chosen % plane // size[2], chosen % size[2]], axis=-1)
-    return VoxelCloud(means, xyz.astype(np.intp), new_row[of_point], voxel_m)
+    plane = cells[1] * cells[2]
+    xyz = np.stack([chosen // plane, chosen % plane // cells[2], chosen % cells[2]], axis=-1)
+    return VoxelCloud(means, xyz.astype(np.intp), of_point, voxel_m)
+
+
+@compiled
+def _extent(points: Float32Array, voxel_m: np.float32) -> tuple[Float64Array, Float64Array, int]:
+    """Lowest and highest cell (3,) of points (P, 3) along each axis, and how many points are not finite."""
+    lowest, highest, bad = np.full(3, np.inf), np.full(3, -np.inf), 0
+    for point in range(len(points)):
+        finite = True
+        for axis in range(3):
+            finite &= np.isfinite(points[point, axis])
+        if not finite:
+            bad += 1
+            continue
+        for axis in range(3):
+            cell = np.floor(points[point, axis] / voxel_m)
+            lowest[axis], highest[axis] = min(lowest[axis], cell), max(highest[axis], cell)
+    return lowest, highest, bad
+
+
+@compiled
+def _keys(points: Float32Array, voxel_m: np.float32, lowest: Float64Array, size: IntpArray) -> IntpArray:
+    """Number (P,) of the cell of each point (P, 3) in the box of `size` (3,) cells, z fastest."""
+    keys = np.empty(len(points), dtype=np.int64)
+    for point in range(len(points)):
+        key = np.int64(0)
+        for axis in range(3):
+            key = key * size[axis] + np.int64(np.floor(points[point, axis] / voxel_m) - lowest[axis])
+        keys[point] = key
+    return keys
+
+
+@compiled
+def _means(points: Float32Array, of_point: IntpArray, count: int) -> Float32Array:
+    """Mean (count, 3) of the points (P, 3) of each voxel; those of voxel -1 are left out."""
+    sums, counts = np.zeros((count, 3)), np.zeros(count)
+    for point in range(len(points)):
+        voxel = of_point[point]
+        if voxel >= 0:
+            counts[voxel] += 1.0
+            for axis in range(3):
+                sums[voxel, axis] += points[point, axis]
+    means = np.empty((count, 3), dtype=np.float32)
+    for voxel in range(count):
+        for axis in range(3):
+            means[voxel, axis] = sums[voxel, axis] / counts[voxel]
+    return means
 
 
 def _number(keys: IntpArray, box_voxels: int) -> tuple[IntpArray, IntpArray]:
