@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,7 @@ class Workspace:
                     installed,
                     self._colcon,
                 ),
+                self._compiled_stage(),
             ]
         return [
             *first,
@@ -100,7 +102,19 @@ class Workspace:
                 self.venv / "share/anygrasp_bringup",
                 self._packages,
             ),
+            self._compiled_stage(),
         ]
+
+    def _compiled_stage(self) -> Stage:
+        """What has changed since is compiled when it is first used."""
+        constraints = self.root / "requirements/constraints.txt"
+        return Stage(
+            "compiled",
+            "compiling the detectors for this processor",
+            lambda: [self._venv_identity(), platform.machine(), constraints],
+            self.python,
+            self._compile,
+        )
 
     def _base_inputs(self) -> Iterable[str | Path]:
         return [
@@ -191,6 +205,17 @@ class Workspace:
             base / "install",
         ]
         run_step("building with colcon", command, self._log("colcon"), cwd=self.root)
+
+    def _compile(self) -> None:
+        # From the sources, as everything runs them: what is compiled is kept beside these.
+        sources = str(self.root / "anygrasp_perception")
+        path = os.environ.get("PYTHONPATH")
+        run_step(
+            "compiling",
+            [self.python, "-m", "anygrasp_perception.compile_ahead"],
+            self._log("compiled"),
+            environment={"PYTHONPATH": sources if not path else f"{sources}:{path}"},
+        )
 
     def _pip(self, label: str, log: Path, *arguments: str | Path) -> None:
         constraints = str(self._constraints())

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from anygrasp_bringup.dataclass_parameters import ConfigError
+from anygrasp_perception.compile_ahead import compile_ahead
 from anygrasp_perception.detector import Detector, DetectorError
 from anygrasp_perception.network.weights import WeightsError
 from anygrasp_perception.nodes.grasp_detection_config import GraspDetectionConfig
@@ -71,4 +72,5 @@ class GraspTrackingConfig:
             detector = dense_detector(detection.weights or None, detection.device, detection.threads)
         except (WeightsError, DetectorError) as error:
             raise ConfigError(f"detector 'network': {error}") from error
+        compile_ahead(detector)  # not while the first image waits
         return detector, TRACKED_GRASPS
