@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ class GraspGroup:
             angle_ids=column(angle_ids),
             seed_ids=column(seed_ids),
         )
-        group._check_values()
+        group._check_values([field.name for field in dataclasses.fields(cls)])
         return group
 
     @classmethod
@@ -159,7 +159,7 @@ class GraspGroup:
     def replace(self, **arrays: ArrayLike) -> GraspGroup:
         """Return a group with some arrays exchanged; raises ValueError as `from_arrays` does."""
         group: GraspGroup = dataclasses.replace(self, **arrays)  # type: ignore[arg-type]  # coerced there
-        group._check_values()
+        group._check_values(arrays)
         return group
 
     def sorted_by_score(self) -> GraspGroup:
@@ -217,11 +217,14 @@ class GraspGroup:
         # A hair of slack, so that an approach along the axis lies in any cone.
         return np.asarray(approaches @ (direction / length) >= np.cos(half_angle_rad) - 1e-9)
 
-    def _check_values(self) -> None:
-        for name in ("scores", "widths", "heights", "depths", "translations"):
+    def _check_values(self, names: Iterable[str]) -> None:
+        """Check the arrays of these names."""
+        checked = set(names)
+        for name in checked & {"scores", "widths", "heights", "depths", "translations"}:
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"GraspGroup.{name} has NaN or infinite values")
-        for name in ("widths", "heights", "depths"):
+        for name in checked & {"widths", "heights", "depths"}:
             if (getattr(self, name) < 0).any():
                 raise ValueError(f"GraspGroup.{name} must be >= 0, got {getattr(self, name).min()}")
-        check_rotations(self.rotation_matrices, "GraspGroup.rotation_matrices")
+        if "rotation_matrices" in checked:
+            check_rotations(self.rotation_matrices, "GraspGroup.rotation_matrices")

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from anygrasp_perception import compiled
-from anygrasp_perception.network import sparse_ops
+from anygrasp_perception.network import layers, sparse_ops
+from anygrasp_perception.network.backbone import SparseUNet
+from anygrasp_perception.network.network_config import INPUT_CHANNELS, NETWORK_CONFIGS
 from anygrasp_perception.network.row_pairs import neighbour_pairs, one_to_one, pairs_of
-from anygrasp_perception.network.row_products import is_compiled, row_products
+from anygrasp_perception.network.row_products import is_compiled, linear, row_products
 from anygrasp_perception.network.voxel_level import VoxelLevel
 
 
@@ -117,3 +119,39 @@ def test_a_convolution_is_the_same_in_torch_alone(monkeypatch):
     torch.testing.assert_close(
         compiled_result, sparse_ops.submanifold_conv(x, weight, level, 3), rtol=1e-5, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("outputs", [3, 8, 300])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activate", [True, False])
+def test_a_linear_layer_of_any_width_is_that_of_torch(outputs, bias, activate):
+    layer, x = torch.nn.Linear(20, outputs, bias), torch.randn(70, 20)
+    wanted = layer(x).relu() if activate else layer(x)
+    torch.testing.assert_close(linear(layer, x, activate), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_linear_layer_with_gradients_has_them():
+    layer = torch.nn.Linear(4, 8)
+    with torch.enable_grad():
+        linear(layer, torch.ones(2, 4), activate=True).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_the_whole_backbone_is_that_of_torch(monkeypatch):
+    torch.manual_seed(3)
+    backbone = SparseUNet(NETWORK_CONFIGS["debug"]).eval()
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):  # as after training
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    cells = torch.unique(torch.randint(0, 20, (1500, 3), generator=torch.Generator().manual_seed(4)), dim=0)
+    level, _ = VoxelLevel.of(torch.cat([torch.zeros(len(cells), 1, dtype=torch.int64), cells], dim=1))
+    x = torch.randn(len(level), INPUT_CHANNELS)
+    in_torch = backbone(x, level)
+    for module in backbone.modules():
+        if isinstance(module, layers.NormalisedLayer):
+            module.fold()
+    called = []
+    monkeypatch.setattr(layers, "row_products", lambda *a, **k: called.append(1) or row_products(*a, **k))
+    torch.testing.assert_close(backbone(x, level), in_torch, rtol=1e-4, atol=1e-4)
+    assert len(called) > 20

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, IntpArray
 from anygrasp_perception.clear_openings import find_clear_openings
-from anygrasp_perception.compiled import compiled
+from anygrasp_perception.compiled import compiled, in_parts, thread_count
 from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M, fibonacci_views, rotation_from_approach
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.gripper import GripperGeometry
@@ -25,6 +25,8 @@ from anygrasp_perception.network.grasp_network import GraspNetwork, GraspPredict
 from anygrasp_perception.network.seed_sampling import farthest_points
 
 __all__ = ["FurtherLook", "FurtherLookConfig"]
+
+_POINTS_AT_ONCE = 2048  # of one thread
 
 
 @dataclass(frozen=True)
@@ -184,14 +186,40 @@ def _rank_among_equals(values: IntpArray) -> IntpArray:
     return rank
 
 
-@compiled
 def _near_any(points: Float32Array, places: Float32Array, reach_m: float) -> BoolArray:
-    """Which of points (P, 3) are nearer than that to one of the places (R, 3)."""
+    """Which of points (P, 3) are nearer than that to one of the places (R, 3), R at least 1."""
     near = np.zeros(len(points), dtype=np.bool_)
+    low, high = places.min(axis=0) - np.float32(reach_m), places.max(axis=0) + np.float32(reach_m)
+
+    def look(start: int, stop: int) -> None:
+        _mark_near(points, places, low, high, reach_m, near, start, stop)
+
+    in_parts(look, len(points), _POINTS_AT_ONCE, thread_count())
+    return near
+
+
+@compiled
+def _mark_near(
+    points: Float32Array,
+    places: Float32Array,
+    low: Float32Array,
+    high: Float32Array,
+    reach_m: float,
+    near: BoolArray,
+    start: int,
+    stop: int,
+) -> None:
     last = 0  # the place that the point before was near, and so maybe this one
-    for point in range(len(points)):
+    for point in range(start, stop):
+        outside = False
+        for axis in range(3):
+            outside |= (points[point, axis] < low[axis]) | (points[point, axis] > high[axis])
+        if outside:
+            continue
         for turn in range(len(places)):
-            place = (last + turn) % len(places)
+            place = last + turn
+            if place >= len(places):
+                place -= len(places)
             dx = points[point, 0] - places[place, 0]
             dy = points[point, 1] - places[place, 1]
             dz = points[point, 2] - places[place, 2]
@@ -199,4 +227,3 @@ def _near_any(points: Float32Array, places: Float32Array, reach_m: float) -> Boo
                 near[point] = True
                 last = place
                 break
-    return near

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anygrasp_perception.arrays import Float32Array
+from anygrasp_perception.arrays import Float32Array, Float64Array, IntpArray
+from anygrasp_perception.compiled import compiled, in_parts, thread_count
 from anygrasp_perception.grasp_group import GraspGroup
-from anygrasp_perception.point_grid import LocalPoints, PointGrid
+from anygrasp_perception.point_grid import PointGrid
 
 __all__ = ["CROP_CHANNELS", "CropShape", "SurfacePoints", "crop_grasps"]
 
 CROP_CHANNELS = 6  # where a point is, and its normal
+_GRASPS_AT_ONCE = 64  # of one thread
 
 
 @dataclass(frozen=True)
@@ -59,32 +61,78 @@ def crop_grasps(grasps: GraspGroup, surface: SurfacePoints, shape: CropShape) ->
     )
     upper = np.stack(np.broadcast_arrays(shape.ahead_m, -lower[:, 1], shape.half_height_m), axis=-1)
     near = surface.grid.near_boxes(grasps.fingertips, grasps.rotation_matrices, lower, upper)
-    side, inner = np.abs(near.y), near.of_box(half.astype(np.float32))
-    inside = (near.x > -shape.behind_m) & (near.x < shape.ahead_m) & (np.abs(near.z) < shape.half_height_m)
-    inside &= side < inner + shape.beside_m
-    between = inside & (side <= inner) & (near.x <= 0) & (near.x > -shape.between_m)
-    axes = grasps.rotation_matrices.astype(np.float32)
-    parts = [
-        _sample(near.where(chosen), surface.normals, axes, count)
-        for chosen, count in (
-            (between, shape.between_samples),
-            (inside & ~between, shape.around_samples),
+    crops = np.zeros((len(grasps), shape.between_samples + shape.around_samples, CROP_CHANNELS), np.float32)
+    axes = np.ascontiguousarray(grasps.rotation_matrices, dtype=np.float32)
+    place, normals = np.stack([near.x, near.y, near.z]), np.ascontiguousarray(surface.normals)
+    limits = np.array([shape.behind_m, shape.ahead_m, shape.beside_m, shape.half_height_m, shape.between_m])
+
+    def fill(start: int, stop: int) -> None:
+        _fill_crops(
+            near.bounds,
+            near.points,
+            place,
+            normals,
+            half,
+            axes,
+            limits,
+            shape.between_samples,
+            crops,
+            start,
+            stop,
         )
-    ]
-    return np.concatenate(parts, axis=1)
+
+    in_parts(fill, len(grasps), _GRASPS_AT_ONCE, thread_count())
+    return crops
 
 
-def _sample(near: LocalPoints, normals: Float32Array, axes: Float32Array, count: int) -> Float32Array:
-    """`count` of the points of each box (B, count, CROP_CHANNELS), which are sorted by where they are."""
-    crop = np.zeros((near.box_count, count, CROP_CHANNELS), dtype=np.float32)
-    sizes = np.diff(near.bounds)
-    occupied = np.flatnonzero(sizes)
-    steps = (np.arange(count) + 0.5) / count
-    rows = near.bounds[occupied, None] + (steps * sizes[occupied, None]).astype(np.intp)
-    crop[occupied, :, 0], crop[occupied, :, 1], crop[occupied, :, 2] = (
-        near.x[rows],
-        near.y[rows],
-        near.z[rows],
-    )
-    crop[occupied, :, 3:] = normals[near.points[rows]] @ axes[occupied]
-    return crop
+@compiled
+def _fill_crops(
+    bounds: IntpArray,
+    points: IntpArray,
+    place: Float32Array,
+    normals: Float32Array,
+    half_widths: Float64Array,
+    axes: Float32Array,
+    limits: Float64Array,
+    between_samples: int,
+    crops: Float32Array,
+    start: int,
+    stop: int,
+) -> None:
+    """Sample the points of the boxes `start` to `stop`, whose places (3, P) are in the grasps' frames.
+
+    `limits`: behind, ahead, beside, half the height, and how far back the fingers reach.
+    """
+    behind, ahead, beside, half_height, reach = limits
+    most = 0
+    for grasp in range(start, stop):
+        most = max(most, bounds[grasp + 1] - bounds[grasp])
+    kinds = np.empty((2, most), dtype=np.intp)  # pairs between the fingers, and around
+    for grasp in range(start, stop):
+        half = half_widths[grasp]
+        between = around = 0
+        for pair in range(bounds[grasp], bounds[grasp + 1]):
+            x, side, z = place[0, pair], abs(place[1, pair]), abs(place[2, pair])
+            if x <= -behind or x >= ahead or z >= half_height or side >= half + beside:
+                continue
+            if side <= half and x <= 0 and x > -reach:
+                kinds[0, between] = pair
+                between += 1
+            else:
+                kinds[1, around] = pair
+                around += 1
+        for sample in range(crops.shape[1]):
+            inside = sample < between_samples
+            count = between if inside else around
+            if count == 0:
+                continue
+            place_in = sample if inside else sample - between_samples
+            total = between_samples if inside else crops.shape[1] - between_samples
+            pair = kinds[0 if inside else 1, int((place_in + 0.5) / total * count)]
+            normal = normals[points[pair]]
+            for axis in range(3):
+                crops[grasp, sample, axis] = place[axis, pair]
+                along = np.float32(0)
+                for k in range(3):
+                    along += normal[k] * axes[grasp, k, axis]
+                crops[grasp, sample, 3 + axis] = along

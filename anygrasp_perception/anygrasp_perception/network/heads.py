@@ -12,6 +12,7 @@ from anygrasp_perception.grasp import ANGLE_COUNT, DEPTHS_M, VIEW_COUNT
 from anygrasp_perception.network.layers import Linear
 from anygrasp_perception.network.network_config import NetworkConfig
 from anygrasp_perception.network.pooled_layers import pooled_layers, pools_compiled
+from anygrasp_perception.network.row_products import linear
 
 __all__ = ["WIDTH_SCALE", "CropHead", "CropPrediction", "PointHead", "ViewHead"]
 
@@ -31,7 +32,7 @@ class PointHead(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Map (N, C) to objectness logits (N, 2), background and object, and graspness (N,)."""
-        out = self.out(features)
+        out = linear(self.out, features)
         return out[:, :2], out[:, 2]
 
 
@@ -46,8 +47,8 @@ class ViewHead(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Map (S, C) to view scores (S, 300) in [0, 1] and seed features (S, C) with the view's added."""
-        hidden = torch.relu(self.hidden(features))
-        return torch.sigmoid(self.out(hidden)), features + hidden
+        hidden = linear(self.hidden, features, activate=True)
+        return torch.sigmoid(linear(self.out, hidden)), features + hidden
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,8 @@ class CropHead(nn.Module):
         frame (S, K, 6), seed features (S, C) and the cylinders' rotations (S, 3, 3) in the camera frame."""
         pooled = self._pool(features, rows, local)
         joint = torch.cat([pooled, seed_features, rotations[:, 2]], dim=1)
-        hidden = torch.relu(self.hidden(torch.relu(self.joint(joint))))
-        out = self.out(hidden)
+        hidden = linear(self.hidden, linear(self.joint, joint, activate=True), activate=True)
+        out = linear(self.out, hidden)
         cells = out[:, : 2 * ANGLE_COUNT * len(DEPTHS_M)].view(len(out), 2, ANGLE_COUNT, len(DEPTHS_M))
         return CropPrediction(
             torch.sigmoid(cells[:, 0]), cells[:, 1] / WIDTH_SCALE, out[:, -ANGLE_COUNT:], hidden
@@ -101,7 +102,7 @@ class CropHead(nn.Module):
         used = torch.zeros(len(features), dtype=torch.bool, device=rows.device)
         used[rows] = True
         compact = (used.cumsum(0) - 1)[rows]
-        projected = self.features(features[used])
+        projected = linear(self.features, features[used])
         weights = [self.local.weight.t(), self.shared.weight[0]]
         if self.shared.norm is None and self.shared.bias is not None and pools_compiled(local, weights):
             biases = [self.local.bias, self.shared.bias]

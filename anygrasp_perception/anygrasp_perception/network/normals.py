@@ -8,13 +8,14 @@ import math
 import torch
 from torch import Tensor
 
-from anygrasp_perception.arrays import Float64Array, Int32Array
+from anygrasp_perception.arrays import Float32Array, Float64Array, Int32Array
 from anygrasp_perception.compiled import compiled, in_parts, thread_count
 from anygrasp_perception.network.voxel_level import VoxelLevel
 
 __all__ = ["voxel_normals"]
 
 _KERNEL = 3  # summed twice: a neighbourhood of 5 voxels that counts the near ones more
+_ROWS_AT_ONCE = 2048  # of one thread
 _FLAT = 1e-12  # m^2; spread below that is none
 
 
@@ -28,6 +29,13 @@ def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
     moments = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=1)
     for _ in range(2):
         moments = _summed(moments, level)
+    if moments.device.type == "cpu":
+        normals = torch.empty_like(points)
+        sums, out = moments.numpy(), normals.numpy()
+        in_parts(
+            lambda start, stop: _fit_planes(sums, out, start, stop), len(out), _ROWS_AT_ONCE, thread_count()
+        )
+        return normals
     count, x, y, z, *products = moments.unbind(dim=1)
     x, y, z = x / count, y / count, z / count
     means = (x * x, x * y, x * z, y * y, y * z, z * z)
@@ -90,3 +98,43 @@ def _least_axis(spread: Tensor) -> Tensor:
     upright = torch.zeros_like(chosen)
     upright[:, 2] = -1.0
     return torch.where(length > _FLAT**2, chosen / length.clamp_min(1e-300), upright)
+
+
+@compiled
+def _fit_planes(moments: Float64Array, normals: Float32Array, start: int, stop: int) -> None:
+    """Normals of some rows, as in torch above; of sums of 1, x, y, z, xx, xy, xz, yy, yz, zz."""
+    for row in range(start, stop):
+        count = moments[row, 0]
+        x, y, z = moments[row, 1] / count, moments[row, 2] / count, moments[row, 3] / count
+        xx, xy, xz = (
+            moments[row, 4] / count - x * x,
+            moments[row, 5] / count - x * y,
+            moments[row, 6] / count - x * z,
+        )
+        yy, yz, zz = (
+            moments[row, 7] / count - y * y,
+            moments[row, 8] / count - y * z,
+            moments[row, 9] / count - z * z,
+        )
+        mean = (xx + yy + zz) / 3
+        a, b, c = xx - mean, yy - mean, zz - mean
+        square = (a * a + b * b + c * c) / 6 + (xy * xy + xz * xz + yz * yz) / 3
+        scale = math.sqrt(max(square, _FLAT**2))
+        determinant = a * (b * c - yz * yz) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)
+        angle = math.acos(min(max(determinant / (2 * scale**3), -1.0), 1.0)) / 3
+        least = mean + 2 * scale * math.cos(angle + 2 * math.pi / 3)
+        a, b, c = xx - least, yy - least, zz - least
+        # Products of the rows (a xy xz), (xy b yz), (xz yz c), two by two.
+        first = (xy * yz - xz * b, xz * xy - a * yz, a * b - xy * xy)
+        second = (xy * c - xz * yz, xz * xz - a * c, a * yz - xy * xz)
+        third = (b * c - yz * yz, yz * xz - xy * c, xy * yz - b * xz)
+        best, length = first, math.sqrt(first[0] ** 2 + first[1] ** 2 + first[2] ** 2)
+        for cross in (second, third):
+            its_length = math.sqrt(cross[0] ** 2 + cross[1] ** 2 + cross[2] ** 2)
+            if its_length > length:
+                best, length = cross, its_length
+        if length <= _FLAT**2:
+            best, length = (0.0, 0.0, -1.0), 1.0
+        sign = -1.0 if best[2] > 0 else 1.0
+        for axis in range(3):
+            normals[row, axis] = sign * best[axis] / length

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from anygrasp_perception.arrays import Float32Array, Int32Array, IntpArray
 from anygrasp_perception.compiled import compiled, in_parts, thread_count
 from anygrasp_perception.network.register_tile import LANES, TILE_ROWS, multiply_tile, multiply_wide_tile
-from anygrasp_perception.network.row_pairs import BLOCK_ROWS, RowPairs
+from anygrasp_perception.network.row_pairs import BLOCK_ROWS, RowPairs, one_to_one
 
-__all__ = ["is_compiled", "row_products"]
+__all__ = ["is_compiled", "linear", "row_products"]
 
 _FLOAT_BYTES = 4
 
@@ -62,6 +62,21 @@ def row_products(
 
     in_parts(multiply, len(pairs.parts), 1, thread_count())
     return result
+
+
+def linear(layer: nn.Linear, x: Tensor, activate: bool = False) -> Tensor:
+    """Return what the layer makes of rows x (N, I), ReLU taken if asked for; compiled where it may be."""
+    weight: Tensor = layer.weight
+    bias: Tensor | None = layer.bias
+    missing = -len(weight) % LANES
+    if not is_compiled(x, weight.new_empty(0, 0, len(weight) + missing)):
+        y: Tensor = layer(x)
+        return torch.relu(y) if activate else y
+    if missing:
+        weight = nn.functional.pad(weight, (0, 0, 0, missing))
+        bias = None if bias is None else nn.functional.pad(bias, (0, missing))
+    y = row_products(x, weight.t()[None], one_to_one(len(x)), bias, activate=activate)
+    return y[:, : len(layer.weight)] if missing else y
 
 
 def _check_shapes(

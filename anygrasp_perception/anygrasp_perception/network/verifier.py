@@ -20,6 +20,7 @@ from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.grasp_crops import CROP_CHANNELS, CropShape, SurfacePoints, crop_grasps
 from anygrasp_perception.network.matmul import fast_float32
 from anygrasp_perception.network.pooled_layers import pooled_layers, pools_compiled
+from anygrasp_perception.network.row_products import linear
 
 __all__ = ["GraspVerifier", "VerifierConfig", "grasp_context"]
 
@@ -96,9 +97,9 @@ class GraspVerifier(nn.Module):
         return self._join(torch.cat(parts), context)
 
     def _join(self, pooled: Tensor, context: Tensor) -> Tensor:
-        hidden = torch.relu(self.joint(torch.relu(torch.cat([pooled, context], dim=1))))
-        logits: Tensor = self.out(torch.relu(self.hidden(hidden)))
-        return logits
+        joint = torch.relu(torch.cat([pooled, context], dim=1))
+        hidden = linear(self.hidden, linear(self.joint, joint, activate=True), activate=True)
+        return linear(self.out, hidden)
 
     def _pool(self, crops: Tensor, context: Tensor) -> Tensor:
         x = _widened(crops, context)
