@@ -35,6 +35,7 @@ TOP = 50
 TABLE_M = 0.006  # of the fitted plane: table
 STANDING_M = 0.015  # above it: object
 STEP_M = 0.015  # of depth between neighbouring pixels: another object
+CUT_SHARE = 0.5  # of its longer side in the image that lies on the image's border: cut off, no object seen
 LEAST_PIXELS = 1500  # of an object at 640 x 480, 3 cm square at half a metre
 SKIN_M = 0.003  # by which the gripper's boxes are shrunk: depth noise
 FORGIVEN = 10  # points inside the shrunk boxes; a finger that hits something covers hundreds
@@ -50,6 +51,7 @@ class Check:
     table_called_object: float  # share of the table's points
     objects: int
     objects_with_grasp: int
+    cut_off: int  # more objects, of which the image shows a part
     on_table: int  # of the top grasps, with nothing but table between the fingers
     colliding: int  # of the top grasps
 
@@ -107,7 +109,7 @@ def examine(
     points = depth_to_points(frame.depth_m, frame.intrinsics)
     normal, offset = fit_table(points)
     height = points @ normal + offset
-    objects = find_objects(height, frame.depth_m)
+    objects, cut_off = find_objects(height, frame.depth_m)
     voxels = voxelise(
         points[np.isfinite(points).all(axis=-1)],
         detector.network.config.voxel_m,
@@ -147,6 +149,7 @@ def examine(
         float(said[table].mean()) if table.any() else 0.0,
         int(objects.max()),
         len(touched),
+        cut_off,
         on_table,
         colliding,
     )
@@ -174,8 +177,11 @@ def fit_table(points: np.ndarray) -> tuple[np.ndarray, float]:
     return normal, float(-normal @ centre)
 
 
-def find_objects(height: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
-    """Numbers (H, W) from 1 of what stands on the table, 0 elsewhere: connected pixels without a step."""
+def find_objects(height: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, int]:
+    """Numbers (H, W) from 1 of what stands on the table, 0 elsewhere: connected pixels without a step.
+
+    Without those that the image's border cuts off, whose number comes second.
+    """
     standing = np.nan_to_num(height, nan=0.0) > STANDING_M
     step = np.zeros_like(standing)
     step[:, 1:] |= np.abs(np.diff(depth_m, axis=1)) > STEP_M
@@ -186,9 +192,18 @@ def find_objects(height: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
     height_of = ndimage.maximum(np.nan_to_num(height), labels, np.arange(len(sizes)))
     near = ndimage.minimum(np.where(depth_m > 0, depth_m, np.inf), labels, np.arange(len(sizes)))
     kept = [n for n in range(1, len(sizes)) if sizes[n] >= least and height_of[n] < 0.4 and near[n] < 1.2]
+    boxes = ndimage.find_objects(labels)
+    whole = [
+        n for n in kept if _on_border(labels == n) < CUT_SHARE * max(s.stop - s.start for s in boxes[n - 1])
+    ]
     table = np.zeros(len(sizes), dtype=int)
-    table[kept] = np.arange(1, len(kept) + 1)
-    return table[labels]
+    table[whole] = np.arange(1, len(whole) + 1)
+    return table[labels], len(kept) - len(whole)
+
+
+def _on_border(mask: np.ndarray) -> int:
+    """How many pixels (H, W) lie on the border that most of them lie on."""
+    return max(int(np.count_nonzero(edge)) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
 
 
 def draw(check: Check, frame: RgbdFrame, grasps: GraspGroup, object_points: np.ndarray) -> np.ndarray:
@@ -207,7 +222,7 @@ def draw(check: Check, frame: RgbdFrame, grasps: GraspGroup, object_points: np.n
 def markdown(checks: list[Check]) -> str:
     rows = "\n".join(
         f"| {c.name} | {100 * c.table_called_object:.1f} % | {c.objects_with_grasp} of {c.objects} "
-        f"| {c.grasps} | {c.on_table} | {c.colliding} |"
+        f"| {c.cut_off} | {c.grasps} | {c.on_table} | {c.colliding} |"
         for c in checks
     )
     return f"""# The network on real frames
@@ -219,13 +234,14 @@ that shares nothing with the detector (`benchmarks/check_real_frames.py`).
 
 Blue: points called object. Grasps from red, the worst of the {TOP}, to green, the best.
 
-| frame | table called object | objects with a grasp | grasps | on empty table | colliding |
-|---|---|---|---|---|---|
+| frame | table called object | objects with a grasp | cut off | grasps | on empty table | colliding |
+|---|---|---|---|---|---|---|
 {rows}
 
 - Table: within {1000 * TABLE_M:.0f} mm of the plane with most points. Objects: pixels more than
   {1000 * STANDING_M:.0f} mm above it that touch without a step in depth of {1000 * STEP_M:.0f} mm; so an
-  object may count as two, and two that touch as one.
+  object may count as two, and two that touch as one. Cut off: the image's border takes at least half of its
+  longer side; in `clutter` that is the black frame beyond the table's edge, background to the network.
 - Colliding: more than {FORGIVEN} raw points inside the gripper's three boxes, shrunk by
   {1000 * SKIN_M:.0f} mm.
 
