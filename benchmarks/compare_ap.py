@@ -40,7 +40,7 @@ def main() -> int:
     )
     parser.add_argument("--datasets", type=Path, nargs="+", required=True)
     parser.add_argument("--weights", type=Path, help="of the network (default: the shipped ones)")
-    parser.add_argument("--precision", default="auto", help="of the backbone, float32 or bfloat16 (auto)")
+    parser.add_argument("--precision", default="float32", help="of the backbone, or bfloat16 (%(default)s)")
     parser.add_argument("--only", nargs="+", help="names of detectors (default: all)")
     parser.add_argument("--scenes", type=int, help="of each dataset, the first ones (default: all)")
     parser.add_argument("--views", type=int, help="of each scene, the first ones (default: all)")

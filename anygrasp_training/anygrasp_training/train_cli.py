@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from anygrasp_perception import compiled
 from anygrasp_perception.network.weights import WeightsError
 from anygrasp_training.association.pairs import PairConfig
 from anygrasp_training.association.seen_dataset import SeeingConfig
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train_geometry(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    with process_group() as group:
+    with compiled.threads(options.threads), process_group() as group:
         trainer = GeometryTrainer(
             _config(options),
             options.dataset,
@@ -96,7 +97,8 @@ def _train_association(options: argparse.Namespace) -> None:
     trainer = AssociationTrainer(
         config, options.geometry, options.dataset, options.out, options.resume, Workers(options.jobs)
     )
-    trainer.train()
+    with compiled.threads(options.threads):
+        trainer.train()
     print(f"{options.out / 'association.safetensors'}: {trainer.progress.step} steps")
 
 

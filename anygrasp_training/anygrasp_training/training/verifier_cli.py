@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from anygrasp_perception import compiled
 from anygrasp_perception.network.weights import load_network, load_verifier
 from anygrasp_perception.network_detector import NetworkDetector, NetworkDetectorConfig, shipped_weights
 from anygrasp_training.dataset import DatasetError
@@ -79,5 +80,6 @@ def train_verifier(options: argparse.Namespace) -> None:
         seed=options.seed, epochs=options.epochs, batch_size=options.batch, learning_rate=options.rate
     )
     trainer = VerifierTrainer(training, read_samples(files), options.out, options.start_from, options.resume)
-    trainer.train()
+    with compiled.threads(options.threads):
+        trainer.train()
     print(f"{options.out / 'verifier.safetensors'}: {len(files)} frames, {training.epochs} epochs")
