@@ -236,7 +236,7 @@ class Workspace:
             return constraints
         code = "import numpy; print(numpy.__version__)"
         answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        follow_numpy = ("numpy==", "scipy==", "opencv-python-headless==")
+        follow_numpy = ("numpy==", "scipy==", "opencv-python-headless==", "numba==", "llvmlite==")
         kept = [line for line in constraints.read_text().splitlines() if not line.startswith(follow_numpy)]
         adapted = self.state / "constraints.txt"
         adapted.parent.mkdir(parents=True, exist_ok=True)
