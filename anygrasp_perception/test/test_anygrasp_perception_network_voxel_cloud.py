@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from anygrasp_perception.network.voxel_cloud import VoxelBatch, voxelise
+from anygrasp_perception.network.voxel_cloud import VoxelBatch, VoxelCloud, voxelise
 
 VOXEL_M = 0.005
 
@@ -88,3 +88,16 @@ def test_a_batch_keeps_clouds_apart_and_rows_in_order():
         np.testing.assert_array_equal(batch.level.coordinates[rows, 1:], cloud.cells)
         assert (batch.level.coordinates[rows, 0] == index).all()
     assert batch.features.abs().max() <= 1.0001
+
+
+@pytest.mark.parametrize("offset", range(6))
+def test_a_flat_table_is_one_layer_of_larger_voxels_wherever_it_lies(offset):
+    x, y = np.meshgrid(np.arange(40), np.arange(40))
+    # One layer of voxels, two above each other in places: as noise makes of a plane.
+    z = 7 + offset + ((x + y) % 3 == 0)
+    far = (0, 0, 1)  # where the lowest voxel lies changes nothing
+    cells = np.vstack([far, np.stack([x, y, z], axis=-1).reshape(-1, 3)])
+    cloud = VoxelCloud(cells.astype(np.float32) * 0.005, cells, np.arange(len(cells)), 0.005)
+    level = VoxelBatch.of([cloud]).level
+    assert len(level.down.level) == 400 + 1
+    assert len(level) == len(cells)

@@ -16,6 +16,7 @@ from anygrasp_perception.network.voxel_level import VoxelLevel
 
 __all__ = ["VoxelBatch", "VoxelCloud", "voxelise"]
 
+_SHIFTS = 4  # of the grid, along z, that are tried
 _TABLE_VOXELS = 1 << 24  # of a box whose occupied voxels are looked up, not sorted
 
 
@@ -119,6 +120,34 @@ def _means(points: Float32Array, of_point: IntpArray, count: int) -> Float32Arra
     return means
 
 
+def _shifted(cells: IntpArray) -> IntpArray:
+    """Cells (N, 3) shifted along z so that they fill few larger voxels in the levels below.
+
+    A table seen from above is one layer of voxels twice as large, or two, as they happen to begin: the
+    network then takes up to half as long again.
+    """
+    size = cells.max(axis=0) + 1 + _SHIFTS
+    if float(size[0]) * float(size[1]) * float(size[2]) > _TABLE_VOXELS:
+        return cells
+    shift = np.argmin([_larger_voxels(cells, size, shift) for shift in range(_SHIFTS)])
+    return np.asarray(cells + np.array((0, 0, shift)))
+
+
+@compiled
+def _larger_voxels(cells: IntpArray, size: IntpArray, shift: int) -> int:
+    """How many voxels two and four times as large the shifted cells (N, 3) fill, together."""
+    count = 0
+    for halvings in range(1, 3):
+        columns, layers = (size[1] >> halvings) + 1, (size[2] >> halvings) + 1
+        filled = np.zeros(((size[0] >> halvings) + 1) * columns * layers, dtype=np.bool_)
+        for row in range(len(cells)):
+            x, y, z = cells[row, 0], cells[row, 1], cells[row, 2] + shift
+            voxel = ((x >> halvings) * columns + (y >> halvings)) * layers + (z >> halvings)
+            count += not filled[voxel]
+            filled[voxel] = True
+    return count
+
+
 def _number(keys: IntpArray, box_voxels: int) -> tuple[IntpArray, IntpArray]:
     """Return the keys that occur, sorted, and for each key (P,) which of them it is."""
     if box_voxels > _TABLE_VOXELS:
@@ -146,7 +175,10 @@ class VoxelBatch:
     def of(cls, clouds: list[VoxelCloud], device: torch.device | str = "cpu") -> VoxelBatch:
         """Join clouds; their voxels are sorted as `voxelise` gives them, so rows keep their order."""
         coordinates = np.concatenate(
-            [np.column_stack([np.full(len(cloud), index), cloud.cells]) for index, cloud in enumerate(clouds)]
+            [
+                np.column_stack([np.full(len(cloud), index), _shifted(cloud.cells)])
+                for index, cloud in enumerate(clouds)
+            ]
         )
         points = np.concatenate([cloud.points for cloud in clouds])
         sizes = np.repeat([cloud.voxel_m for cloud in clouds], [len(cloud) for cloud in clouds])[:, None]
