@@ -62,7 +62,7 @@ def find_clear_openings(
             rows = np.flatnonzero(views == view)
             rotation = rotations[view].astype(np.float64)
             height_map = rasterise(obstacles, rotation, grid)
-            profiles[rows] = height_map.profiles(places[rows], rotation, grid).min(axis=2)
+            profiles[rows] = height_map.lowest_profiles(places[rows], rotation, grid)
 
     in_parts(look, len(used), 1, thread_count())
     fingers = int(np.ceil(gripper.finger_thickness_m / _CELL_M))

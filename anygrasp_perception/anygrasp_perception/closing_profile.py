@@ -93,6 +93,13 @@ class HeightMap:
         profiles = np.take(self.tops_m, cells) - x[:, None]
         return np.asarray(profiles.reshape(len(seeds), ANGLE_COUNT, grid.rows, grid.bins))
 
+    def lowest_profiles(self, seeds: Float32Array, rotation: Float64Array, grid: ProfileGrid) -> Float32Array:
+        """The least of `profiles` over its rows (S, 12, bins): what a finger of their height meets first."""
+        x, row, column = self._locate(seeds, rotation, grid)
+        du, dv = _offsets(grid)
+        cells = row * self.columns + column
+        return _lowest_tops(self.tops_m, cells, np.ascontiguousarray(x), du * self.columns + dv)
+
     def _locate(
         self, points: Float32Array, rotation: Float64Array, grid: ProfileGrid
     ) -> tuple[Float32Array, IntpArray, IntpArray]:
@@ -104,29 +111,53 @@ class HeightMap:
 
 def rasterise(points: Float32Array, rotation: Float64Array, grid: ProfileGrid) -> HeightMap:
     """Height map of points (M, 3), M > 0, seen along the approach, the first column of rotation (3, 3)."""
-    x, u, v = (points @ rotation.astype(np.float32)).T
-    row, column = _cells(u, grid), _cells(v, grid)
     # A border as wide as a profile, so that none around a point leaves the map.
-    first = (int(row.min()) - grid.reach, int(column.min()) - grid.reach)
-    rows = int(row.max()) + grid.reach + 1 - first[0]
-    columns = int(column.max()) + grid.reach + 1 - first[1]
-    tops = np.full(rows * columns, np.inf, dtype=np.float32)
-    _lower(tops, row, column, np.ascontiguousarray(x), first[0], first[1], columns)
-    return HeightMap(tops, first, columns)
+    axes = np.ascontiguousarray(rotation, dtype=np.float32)
+    tops, row, column, columns = _rasterise(
+        np.ascontiguousarray(points, dtype=np.float32), axes, np.float32(grid.cell_m), grid.reach
+    )
+    return HeightMap(tops, (row, column), columns)
 
 
 @compiled
-def _lower(
-    tops: Float32Array,
-    row: IntpArray,
-    column: IntpArray,
-    x: Float32Array,
-    first_row: int,
-    first_column: int,
-    columns: int,
-) -> None:
-    """Let each cell be no more than any x (M,) in it."""
-    for point in range(len(x)):
-        cell = (row[point] - first_row) * columns + column[point] - first_column
-        if x[point] < tops[cell]:
-            tops[cell] = x[point]
+def _rasterise(
+    points: Float32Array, axes: Float32Array, cell_m: np.float32, border: int
+) -> tuple[Float32Array, int, int, int]:
+    """Tops of the map, row and column of its corner, and how many columns it has."""
+    cells = np.empty((2, len(points)), dtype=np.int64)
+    low, high = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    for point in range(len(points)):
+        for k in range(2):
+            along = np.float32(0)
+            for axis in range(3):
+                along += points[point, axis] * axes[axis, 1 + k]
+            cell = np.int64(np.rint(along / cell_m))
+            cells[k, point] = cell
+            low[k] = cell if point == 0 else min(low[k], cell)
+            high[k] = cell if point == 0 else max(high[k], cell)
+    first_row, first_column = low[0] - border, low[1] - border
+    rows, columns = high[0] + border + 1 - first_row, high[1] + border + 1 - first_column
+    tops = np.full(rows * columns, np.inf, dtype=np.float32)
+    for point in range(len(points)):
+        cell = (cells[0, point] - first_row) * columns + cells[1, point] - first_column
+        x = np.float32(0)
+        for axis in range(3):
+            x += points[point, axis] * axes[axis, 0]
+        if x < tops[cell]:
+            tops[cell] = x
+    return tops, first_row, first_column, columns
+
+
+@compiled
+def _lowest_tops(tops: Float32Array, cells: IntpArray, x: Float32Array, offsets: IntpArray) -> Float32Array:
+    """Least (S, 12, bins) of the tops around cells (S,), at offsets (12, rows, bins), less x (S,)."""
+    angles, rows, bins = offsets.shape
+    lowest = np.full((len(cells), angles, bins), np.inf, dtype=np.float32)
+    for seed in range(len(cells)):
+        for angle in range(angles):
+            for row in range(rows):
+                for place in range(bins):
+                    top = tops[cells[seed] + offsets[angle, row, place]] - x[seed]
+                    if top < lowest[seed, angle, place]:
+                        lowest[seed, angle, place] = top
+    return lowest

@@ -222,11 +222,9 @@ class NetworkDetector:
             scores = final_scores(prediction, config.use_stable_score)
             group, rejected = self._decode(prediction, scores, request)
         with timed(durations, "obstacles"):
-            surface = SurfacePoints(
-                PointGrid(obstacles.points), _obstacle_normals(obstacles, voxels, near, prediction)
-            )
+            grid, support = self._scene(obstacles, request)
+            surface = SurfacePoints(grid, _obstacle_normals(obstacles, voxels, near, prediction))
             on_target = None if near.target is None else self._on_target(obstacles, near.target)
-            support = self._support(obstacles, request)
         with timed(durations, "objects"):
             on_object = prediction.objectness > OBJECTNESS_LIMIT
             objects = SeenObjects(voxels.points[on_object], _TOGETHER * voxels.voxel_m)
@@ -262,12 +260,16 @@ class NetworkDetector:
         ruled_out.add(RejectReason.OFF_TARGET, int(np.count_nonzero(inside & ~on_target)))
         return inside & on_target, ruled_out
 
-    def _support(self, obstacles: VoxelCloud, request: DetectionRequest) -> SeenSupport | None:
+    def _scene(
+        self, obstacles: VoxelCloud, request: DetectionRequest
+    ) -> tuple[PointGrid, SeenSupport | None]:
+        """What collisions are checked against: the points, and the plane that they stand on."""
+        grid = PointGrid(obstacles.points)
         if self.config.support is None:
-            return None
+            return grid, None
         rng = np.random.default_rng([request.seed, 2])
         plane = estimate_support_plane(obstacles.points, rng, self.config.support)
-        return None if plane is None else SeenSupport(plane, obstacles.points)
+        return grid, None if plane is None else SeenSupport(plane, obstacles.points)
 
     def _on_target(self, voxels: VoxelCloud, target: BoolArray) -> BoolArray:
         return share_of_points(voxels, target) >= self.config.target_share

@@ -93,24 +93,29 @@ def share_of_points(voxels: VoxelCloud, mask: BoolArray) -> Float32Array:
 def _distance_outside(points: Float32Array, rows: IntpArray, request: DetectionRequest) -> Float32Array:
     """How far (R,) the rows lie outside the region and outside the target's box, along the farthest axis."""
     outside = np.zeros(len(rows), dtype=np.float32)
-    if request.region_min is None and request.target_mask is None:
-        return outside
-    chosen = points[rows]
     if request.region_min is not None and request.region_max is not None:
-        T = request.T_region_camera.astype(np.float32)
-        local = chosen @ T[:3, :3].T + T[:3, 3]
-        outside = _outside_box(local, request.region_min, request.region_max)
+        _raise_to_outside(
+            outside, points, rows, request.T_region_camera[:3], request.region_min, request.region_max
+        )
     if request.target_mask is not None:
-        target = chosen[request.target_mask[rows]]
+        target = points[rows[request.target_mask[rows]]]
         if len(target) == 0:
             return np.full(len(rows), np.inf, dtype=np.float32)
-        outside = np.maximum(outside, _outside_box(chosen, target.min(axis=0), target.max(axis=0)))
+        _raise_to_outside(outside, points, rows, np.eye(3, 4), target.min(axis=0), target.max(axis=0))
     return outside
 
 
-def _outside_box(points: Float32Array, lower: ArrayLike, upper: ArrayLike) -> Float32Array:
-    low, high = np.asarray(lower, dtype=np.float32), np.asarray(upper, dtype=np.float32)
-    return _farthest_outside(points, low, high)
+def _raise_to_outside(
+    outside: Float32Array,
+    points: Float32Array,
+    rows: IntpArray,
+    T_box_points: ArrayLike,
+    lower: ArrayLike,
+    upper: ArrayLike,
+) -> None:
+    """Let `outside` (R,) be no less than how far the rows lie outside the box."""
+    T, low, high = (np.array(values, dtype=np.float32) for values in (T_box_points, lower, upper))
+    _farthest_outside(outside, points, rows, T, low, high)
 
 
 @compiled
@@ -127,9 +132,18 @@ def _in_range(points: Float32Array, min_depth_m: float, max_depth_m: float) -> I
 
 
 @compiled
-def _farthest_outside(points: Float32Array, low: Float32Array, high: Float32Array) -> Float32Array:
-    outside = np.zeros(len(points), dtype=np.float32)
-    for row in range(len(points)):
+def _farthest_outside(
+    outside: Float32Array,
+    points: Float32Array,
+    rows: IntpArray,
+    T_box_points: Float32Array,
+    low: Float32Array,
+    high: Float32Array,
+) -> None:
+    for number in range(len(rows)):
+        row = rows[number]
         for axis in range(3):
-            outside[row] = max(outside[row], low[axis] - points[row, axis], points[row, axis] - high[axis])
-    return outside
+            along = T_box_points[axis, 3]
+            for k in range(3):
+                along += T_box_points[axis, k] * points[row, k]
+            outside[number] = max(outside[number], low[axis] - along, along - high[axis])

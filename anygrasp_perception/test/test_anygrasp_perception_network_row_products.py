@@ -124,10 +124,13 @@ def test_a_convolution_is_the_same_in_torch_alone(monkeypatch):
 @pytest.mark.parametrize("outputs", [3, 8, 300])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("activate", [True, False])
-def test_a_linear_layer_of_any_width_is_that_of_torch(outputs, bias, activate):
+def test_a_linear_layer_of_any_width_is_that_of_torch(outputs, bias, activate, monkeypatch):
     layer, x = torch.nn.Linear(20, outputs, bias), torch.randn(70, 20)
     wanted = layer(x).relu() if activate else layer(x)
     torch.testing.assert_close(linear(layer, x, activate), wanted, rtol=1e-5, atol=1e-5)
+    monkeypatch.setattr("anygrasp_perception.network.row_products._WORTH_A_THREAD", 0)
+    with compiled.threads(2):
+        torch.testing.assert_close(linear(layer, x, activate), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_a_linear_layer_with_gradients_has_them():
