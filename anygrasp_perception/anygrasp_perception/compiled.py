@@ -8,6 +8,7 @@ torch's, on cores that are needed here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -69,3 +70,7 @@ def in_parts(work: Callable[[int, int], None], count: int, step: int, on_threads
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="compiled")
+
+
+# A forked process has the pool and none of its threads: without this it would wait for them for ever.
+os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -75,8 +75,8 @@ class NetworkDetectorConfig:
     objects_only: bool = True  # False: seeds wherever something can be gripped, the background too
     use_stable_score: bool = True
     device: str = "cpu"
-    # Two threads halve the time on two idle cores, and take several times as long on busy ones, as beside a
-    # camera, a robot and a simulator. 0: as many as torch is set to.
+    # A second one gains a fifth on two idle cores, and nothing on busy ones, as beside a camera, a robot and
+    # a simulator. 0: as many as torch is set to.
     threads: int = 1
     precision: str = PRECISIONS[0]  # of the backbone, see `load_network`
     near: NearSceneConfig = field(default_factory=NearSceneConfig)

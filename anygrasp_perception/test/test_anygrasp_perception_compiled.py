@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiled work runs on the threads it is given, does all parts once and tells what goes wrong in one."""
 
+import multiprocessing
 import threading
 
 import numpy as np
@@ -44,6 +45,18 @@ def test_an_error_in_a_part_is_raised(threads):
 
     with pytest.raises(ValueError, match="part 5"):
         in_parts(work, 8, 1, threads)
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    in_parts(lambda _start, _stop: None, 4, 1, 2)  # the pool is there
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=in_parts, args=(lambda _start, _stop: None, 4, 1, 2))
+    child.start()
+    child.join(timeout=60)
+    alive = child.is_alive()
+    child.kill()
+    assert not alive
+    assert child.exitcode == 0
 
 
 def test_threads_hold_within_the_context_only():
