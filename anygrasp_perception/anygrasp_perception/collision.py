@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from anygrasp_perception.arrays import BoolArray, IntpArray
+from anygrasp_perception.box_search import count_at_fingers
+from anygrasp_perception.compiled import in_parts, thread_count
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.gripper import GripperGeometry
 from anygrasp_perception.point_grid import PointGrid
 
 __all__ = ["CollisionConfig", "CollisionResult", "detect_collisions"]
+
+_GRASPS_AT_ONCE = 64  # of one thread
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,19 @@ def _count_at_fingers(
     inner = group.widths / 2
     lower = np.stack(np.broadcast_arrays(-length, -inner - thickness, -height / 2), axis=-1)
     upper = np.stack(np.broadcast_arrays(config.fingertip_clearance_m, -lower[:, 1], height / 2), axis=-1)
-    near = scene.near_boxes(group.fingertips, group.rotation_matrices, lower, upper)
-    inner_here = near.of_box(inner.astype(np.float32))
-    side = np.abs(near.y)
-    alongside = (near.x > -length) & (np.abs(near.z) < height / 2)
-    between = alongside & (near.x <= 0) & (side <= inner_here)
-    side -= inner_here
-    inside = alongside & (near.x < config.fingertip_clearance_m) & (side > 0) & (side < thickness)
-    return near.counts(inside), near.counts(between)
+    low, high = (np.ascontiguousarray(corner, dtype=np.float64) for corner in (lower, upper))
+    places, frames = np.ascontiguousarray(group.fingertips), np.ascontiguousarray(group.rotation_matrices)
+    inside, between = np.zeros(len(group), dtype=np.intp), np.zeros(len(group), dtype=np.intp)
+    sides = inner.astype(np.float32)
+
+    def count(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        inside[part], between[part] = count_at_fingers(
+            scene.index, frames[part], places[part], low[part], high[part], sides[part], thickness
+        )
+
+    in_parts(count, len(group), _GRASPS_AT_ONCE, thread_count())
+    return inside, between
 
 
 def _count_in_base(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anygrasp_perception.arrays import BoolArray, Float32Array, Float64Array, IntpArray, check_points
-from anygrasp_perception.box_search import BOX_SLACK_M, look_in_boxes
+from anygrasp_perception.box_search import BOX_SLACK_M, GridIndex, look_in_boxes
 from anygrasp_perception.compiled import in_parts, thread_count
 
 __all__ = ["LocalPoints", "PointGrid", "spatial_chunks"]
@@ -87,16 +87,22 @@ class PointGrid:
             )
         cell_m = max(cell_m, span / _MAX_CELLS_ALONG)
         cells = ((columns - origin) / np.float32(cell_m)).astype(np.intp)
-        self._shape = cells.max(axis=1) + 1
-        keys = np.ravel_multi_index(tuple(cells), tuple(self._shape))
-        self._order = np.argsort(keys, kind="stable")
-        self._sorted = columns.take(self._order, axis=1)
-        self._cells, starts = np.unique(keys.take(self._order), return_index=True)
-        self._starts = np.append(starts, len(array))
+        shape = cells.max(axis=1) + 1
+        keys = np.ravel_multi_index(tuple(cells), tuple(shape))
+        order = np.argsort(keys, kind="stable")
+        occupied, starts = np.unique(keys.take(order), return_index=True)
         # Cells above each other are a column; their keys follow each other, and so do their points.
-        of_column = np.arange(self._shape[0] * self._shape[1] + 1) * self._shape[2]
-        self._columns = np.searchsorted(self._cells, of_column)
-        self._origin, self._cell_m = origin[:, 0].astype(np.float64), cell_m
+        of_column = np.arange(shape[0] * shape[1] + 1) * shape[2]
+        self.index = GridIndex(
+            columns.take(order, axis=1),
+            order,
+            occupied,
+            np.append(starts, len(array)),
+            np.searchsorted(occupied, of_column),
+            shape,
+            origin[:, 0].astype(np.float64),
+            float(cell_m),
+        )
 
     @classmethod
     def of(cls, points: ArrayLike | PointGrid) -> PointGrid:
@@ -104,7 +110,7 @@ class PointGrid:
         return points if isinstance(points, PointGrid) else cls(points)
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self.index.order)
 
     def near_boxes(
         self, origins: Float64Array, rotations: Float64Array, lower: ArrayLike, upper: ArrayLike
@@ -122,20 +128,8 @@ class PointGrid:
         parts: dict[int, tuple[IntpArray, IntpArray, Float32Array]] = {}
 
         def look(start: int, stop: int) -> None:
-            parts[start] = look_in_boxes(
-                self._sorted,
-                self._order,
-                self._cells,
-                self._starts,
-                self._columns,
-                self._shape,
-                self._origin,
-                self._cell_m,
-                frames[start:stop],
-                places[start:stop],
-                low[start:stop],
-                high[start:stop],
-            )
+            part = slice(start, stop)
+            parts[start] = look_in_boxes(self.index, frames[part], places[part], low[part], high[part])
 
         in_parts(look, count, _BOXES_AT_ONCE, thread_count())
         if not parts:
