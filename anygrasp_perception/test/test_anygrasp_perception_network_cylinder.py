@@ -64,3 +64,11 @@ def test_no_seeds_no_cylinders():
     rows, local = group(points, pool, np.empty(0, dtype=np.intp), rotations[:0])
     assert rows.shape == (0, CONFIG.cylinder_samples)
     assert local.shape == (0, CONFIG.cylinder_samples, 3)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_in_torch_alone_the_points_are_the_same(seed):
+    points, pool, seeds, rotations = make_case(seed)
+    compiled, _ = group(points, pool, seeds, rotations)
+    in_torch, _ = group(points.astype(np.float64), pool, seeds, rotations.astype(np.float64))
+    np.testing.assert_array_equal(in_torch, compiled)

@@ -67,3 +67,15 @@ def test_a_cloud_has_the_same_normals_in_every_batch():
         torch.testing.assert_close(
             both.normals[both.rows(index)], VoxelBatch.of([cloud]).normals, rtol=0, atol=0
         )
+
+
+def test_in_torch_alone_normals_are_the_same(monkeypatch):
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(20_000, 3)) * (0.05, 0.05, 0.002) + (0, 0, 0.5)
+    points = np.vstack([points, [0.3, 0, 0.5]])  # and one alone
+    _, compiled = normals_of(points)
+    monkeypatch.setattr("anygrasp_perception.network.normals._is_compiled", lambda _rows: False)
+    _, in_torch = normals_of(points)
+    same = np.abs((compiled * in_torch).sum(axis=1))
+    assert (same > 0.999).mean() > 0.995  # where two axes are as short as each other rounding decides
+    np.testing.assert_allclose(np.linalg.norm(compiled, axis=1), 1.0, atol=1e-5)

@@ -29,7 +29,7 @@ def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
     moments = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=1)
     for _ in range(2):
         moments = _summed(moments, level)
-    if moments.device.type == "cpu":
+    if _is_compiled(points):
         normals = torch.empty_like(points)
         sums, out = moments.numpy(), normals.numpy()
         in_parts(
@@ -44,9 +44,13 @@ def voxel_normals(points: Tensor, level: VoxelLevel) -> Tensor:
     return torch.where(normals[:, 2:] > 0, -normals, normals).to(points.dtype)
 
 
+def _is_compiled(rows: Tensor) -> bool:
+    return rows.device.type == "cpu"
+
+
 def _summed(rows: Tensor, level: VoxelLevel) -> Tensor:
     """Sum of each voxel's row (N, C) and those of its neighbours."""
-    if rows.device.type == "cpu":
+    if _is_compiled(rows):
         sums = torch.zeros_like(rows)
         values, parts, into = rows.contiguous().numpy(), level.pairs(_KERNEL).parts, sums.numpy()
 
