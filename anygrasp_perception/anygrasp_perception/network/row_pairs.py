@@ -44,7 +44,7 @@ def pairs_of(sources: IntpArray, inputs: int) -> RowPairs:
     """The pairs of a table (K, M): which row of the input adds to a result by a matrix, `inputs`: none."""
 
     def find(start: int, stop: int) -> tuple[IntpArray, Int32Array, Int32Array]:
-        return _from_table(sources, inputs, start, stop)
+        return _listed(np.ascontiguousarray(sources[:, start:stop]), inputs, start)
 
     return _in_parts(find, sources.shape[1], inputs, len(sources))
 
@@ -61,11 +61,11 @@ def neighbour_pairs(keys: IntpArray, shifts: IntpArray, box_voxels: int) -> RowP
     """
     table = np.zeros(0, dtype=np.int32)
     if box_voxels <= _TABLE_VOXELS:
-        table = np.full(box_voxels, -1, dtype=np.int32)
+        table = np.full(box_voxels, len(keys), dtype=np.int32)
         table[keys] = np.arange(len(keys), dtype=np.int32)
 
     def find(start: int, stop: int) -> tuple[IntpArray, Int32Array, Int32Array]:
-        return _from_keys(keys, shifts, table, start, stop)
+        return _listed(_neighbours(keys, shifts, table, start, stop), len(keys), start)
 
     return _in_parts(find, len(keys), len(keys), len(shifts))
 
@@ -87,50 +87,42 @@ def _in_parts(
 
 
 @compiled
-def _from_table(
-    table: IntpArray, inputs: int, start: int, stop: int
-) -> tuple[IntpArray, Int32Array, Int32Array]:
-    matrices = len(table)
-    blocks = -(-(stop - start) // BLOCK_ROWS)
+def _listed(table: IntpArray, inputs: int, start: int) -> tuple[IntpArray, Int32Array, Int32Array]:
+    """Bounds, sources and targets of the pairs in a table (K, R) of the results from row `start` on."""
+    matrices, rows = table.shape
+    blocks = -(-rows // BLOCK_ROWS)
     bounds = np.zeros(blocks * matrices + 1, dtype=np.intp)
-    most = matrices * (stop - start) + 1  # what is no pair is written behind the last one
+    most = matrices * rows + 1  # what is no pair is written behind the last one
     sources, targets = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
     found = 0
     for block in range(blocks):
-        first = start + block * BLOCK_ROWS
+        first = block * BLOCK_ROWS
         for matrix in range(matrices):
-            for row in range(first, min(first + BLOCK_ROWS, stop)):
+            for row in range(first, min(first + BLOCK_ROWS, rows)):
                 source = table[matrix, row]
-                sources[found], targets[found] = source, row
+                sources[found], targets[found] = source, start + row
                 found += source < inputs
             bounds[block * matrices + matrix + 1] = found
     return bounds, sources[:found].copy(), targets[:found].copy()
 
 
 @compiled
-def _from_keys(
-    keys: IntpArray, shifts: IntpArray, table: Int32Array, start: int, stop: int
-) -> tuple[IntpArray, Int32Array, Int32Array]:
-    matrices = len(shifts)
-    blocks = -(-(stop - start) // BLOCK_ROWS)
-    bounds = np.zeros(blocks * matrices + 1, dtype=np.intp)
-    most = matrices * (stop - start) + 1  # what is no pair is written behind the last one
-    sources, targets = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
-    found = 0
-    for block in range(blocks):
-        first = start + block * BLOCK_ROWS
-        for matrix in range(matrices):
-            shift = shifts[matrix]
-            at = 0 if len(table) else np.searchsorted(keys, keys[first] + shift)
-            for row in range(first, min(first + BLOCK_ROWS, stop)):
-                wanted = keys[row] + shift
-                if len(table):
-                    source = table[wanted]
-                else:
-                    while at < len(keys) and keys[at] < wanted:  # what is wanted rises from row to row
-                        at += 1
-                    source = at if at < len(keys) and keys[at] == wanted else -1
-                sources[found], targets[found] = source, row
-                found += source >= 0
-            bounds[block * matrices + matrix + 1] = found
-    return bounds, sources[:found].copy(), targets[:found].copy()
+def _neighbours(keys: IntpArray, shifts: IntpArray, table: Int32Array, start: int, stop: int) -> IntpArray:
+    """Row (K, stop - start) of each voxel's neighbour at each shift, N where there is none.
+
+    By the table if it has entries, by search otherwise.
+    """
+    count = len(keys)
+    found = np.empty((len(shifts), stop - start), dtype=np.int64)
+    for matrix in range(len(shifts)):
+        shift = shifts[matrix]
+        at = 0 if len(table) else np.searchsorted(keys, keys[start] + shift)
+        for row in range(start, stop):
+            wanted = keys[row] + shift
+            if len(table):
+                found[matrix, row - start] = table[wanted]
+                continue
+            while at < count and keys[at] < wanted:  # what is wanted rises from row to row
+                at += 1
+            found[matrix, row - start] = at if at < count and keys[at] == wanted else count
+    return found

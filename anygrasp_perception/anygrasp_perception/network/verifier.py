@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from anygrasp_perception.arrays import Float32Array
-from anygrasp_perception.compiled import compiled
 from anygrasp_perception.grasp_group import GraspGroup
 from anygrasp_perception.network.grasp_crops import CROP_CHANNELS, CropShape, SurfacePoints, crop_grasps
 from anygrasp_perception.network.matmul import fast_float32
@@ -87,8 +86,7 @@ class GraspVerifier(nn.Module):
         weights = [layer.weight.t() for layer in (self.first, self.second, self.third)]
         if pools_compiled(crops, weights):
             biases = [layer.bias for layer in (self.first, self.second, self.third)]
-            widened = torch.from_numpy(_widen(crops.contiguous().numpy(), context.contiguous().numpy()))
-            pooled = pooled_layers(widened, weights, biases)
+            pooled = pooled_layers(_widened(crops, context), weights, biases)
             return self._join(pooled, context)
         # A part at a time stays in the cache; gradients want it whole.
         step = max(len(crops), 1) if self.training or crops.is_cuda else _CHUNK_GRASPS
@@ -133,25 +131,6 @@ def _widened(crops: Tensor, context: Tensor) -> Tensor:
     y = crops[:, :, 1:2]
     # A plane through the finger, and the share of the opening.
     return torch.cat([crops[:, :, :3] / _NEAR_M, (y.abs() - half) / _NEAR_M, y / half, crops[:, :, 3:]], 2)
-
-
-@compiled
-def _widen(crops: Float32Array, context: Float32Array) -> Float32Array:
-    """As `_widened`."""
-    groups, samples, channels = crops.shape
-    out = np.empty((groups, samples, channels + 2), dtype=np.float32)
-    near, least = np.float32(_NEAR_M), np.float32(_MIN_HALF_WIDTH_M)
-    for group in range(groups):
-        half = max(context[group, 0] * (near / np.float32(2)), least)
-        for sample in range(samples):
-            y = crops[group, sample, 1]
-            for axis in range(3):
-                out[group, sample, axis] = crops[group, sample, axis] / near
-            out[group, sample, 3] = (abs(y) - half) / near
-            out[group, sample, 4] = y / half
-            for channel in range(3, channels):
-                out[group, sample, 2 + channel] = crops[group, sample, channel]
-    return out
 
 
 def grasp_context(grasps: GraspGroup) -> Float32Array:
